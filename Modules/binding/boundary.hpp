@@ -1,0 +1,69 @@
+// The boundary between CPython's C and our C++: nothing may be thrown across it.
+#pragma once
+
+#include <exception>
+
+#include "binding/errors.hpp"
+#include "binding/python.hpp"
+#include "binding/reference.hpp"
+
+namespace binding {
+
+// In a catch block: sets the Python exception for the C++ exception in flight.
+//     PythonError                 is set already
+//     core::Stopped               is set already by the poll that stopped the kernel, or else RuntimeError
+//     std::bad_alloc              MemoryError
+//     core::CannotStartThread     RuntimeError("can't start new thread")
+//     std::system_error           OSError(errno), or its subclass for that errno
+//     std::overflow_error         OverflowError
+//     any other                   SystemError: a bug of this module
+void set_python_exception() noexcept;
+
+// In a catch (...) block: is this no C++ exception, but pthread_exit unwinding the stack? Before 3.14 CPython ends
+// so a thread that wants to attach while the interpreter is being finalized.
+inline bool is_thread_exit() noexcept { return std::current_exception() == nullptr; }
+
+// What such a thread does instead, as CPython lets it do since 3.14: destructors would release references without
+// the GIL, and the first noexcept function on the way would abort the process.
+[[noreturn]] void sleep_for_ever() noexcept;
+
+// Runs body(). A C++ exception becomes a Python exception and `failure`, which is NULL or -1 as the caller knows it.
+template <class Result, class F>
+Result boundary(Result failure, F&& body) noexcept {
+  try {
+    return body();
+  } catch (...) {
+    if (is_thread_exit()) sleep_for_ever();
+    set_python_exception();
+    return failure;
+  }
+}
+
+// entry<function> is what a method table holds: `function` with the boundary around it. The function returns a Ref,
+// the entry a new reference or NULL; for tp_init and setters both return int.
+template <auto function>
+struct Entry;
+
+template <class... Args, Ref (*function)(Args...)>
+struct Entry<function> {
+  static PyObject* call(Args... args) noexcept {
+    return boundary<PyObject*>(nullptr, [&] { return function(args...).release(); });
+  }
+};
+
+template <class... Args, int (*function)(Args...)>
+struct Entry<function> {
+  static int call(Args... args) noexcept {
+    return boundary(-1, [&] { return function(args...); });
+  }
+};
+
+template <auto function>
+inline constexpr auto entry = &Entry<function>::call;
+
+// The same as PyCFunction, the type that PyMethodDef wants whatever the flags say.
+template <auto function>
+inline const PyCFunction method =
+    reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(&Entry<function>::call));
+
+}  // namespace binding

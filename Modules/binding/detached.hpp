@@ -1,0 +1,67 @@
+// Detached: without the GIL (or, where there is none, without holding up a stop-the-world).
+//
+// In a detached scope there is no Python: no reference count, no exception, no buffer to get or release. What comes
+// out of it is plain data and C++ exceptions. Blocking is allowed in detached scopes only.
+#pragma once
+
+#include <exception>
+
+#include "binding/boundary.hpp"
+#include "binding/python.hpp"
+#include "core/parking.hpp"
+#include "core/platform.hpp"
+
+namespace binding {
+
+inline constexpr std::chrono::milliseconds max_nap{100};
+
+// PyEval_RestoreThread that never unwinds the stack (see sleep_for_ever). Not for destructors all the same.
+inline void attach(PyThreadState* thread) noexcept {
+  try {
+    PyEval_RestoreThread(thread);
+  } catch (...) {
+    sleep_for_ever();
+  }
+}
+
+// Py_BEGIN_ALLOW_THREADS, body(thread), Py_END_ALLOW_THREADS; body's C++ exception is thrown on once attached again.
+// `thread` is this thread's state, for a body that wants to attach in between.
+template <class F>
+void detached(F&& body) {
+  std::exception_ptr error;
+  PyThreadState* thread = PyEval_SaveThread();
+  try {
+    body(thread);
+  } catch (...) {
+    error = std::current_exception();
+  }
+  attach(thread);
+  if (error) std::rethrow_exception(error);
+}
+
+// For a detached thread: attaches and runs the handlers of the signals that came. False: one of them raised, and the
+// exception waits in the thread state.
+inline bool run_signal_handlers(PyThreadState* thread) noexcept {
+  attach(thread);
+  const bool ok = PyErr_CheckSignals() == 0;
+  PyEval_SaveThread();
+  return ok;
+}
+
+// The one wait of the binding: blocks detached until wait(deadline) has been woken (true) or the deadline has passed
+// (false). Signal handlers run in between, and what they raise ends the wait as a PythonError.
+template <class F>
+bool wait_until(core::Deadline deadline, F&& wait) {
+  for (;;) {
+    core::Wake wake{};
+    // A signal between the check below and the sleep interrupts nothing. So the thread that runs Python's signal
+    // handlers never sleeps for long.
+    const core::Deadline nap = core::platform::is_main_thread() ? core::deadline_in(max_nap) : core::never;
+    detached([&](PyThreadState*) { wake = wait(nap < deadline ? nap : deadline); });
+    if (wake == core::Wake::woken) return true;
+    if (wake == core::Wake::timed_out && deadline <= nap) return false;
+    check(PyErr_CheckSignals());
+  }
+}
+
+}  // namespace binding

@@ -1,0 +1,18 @@
+// Numbers between Python and the core.
+#pragma once
+
+#include "binding/reference.hpp"
+#include "core/number.hpp"
+
+namespace binding {
+
+// A Python float, or an exact Python int.
+Ref to_python(const core::Number& number);
+Ref to_python(const core::Wide& number);
+
+// An int in [minimum, maximum] (anything with __index__) as `function` got it for `argument`. Otherwise TypeError
+// for no integer, ValueError below `minimum`, OverflowError above `maximum`.
+long long integer_from(const char* function, const char* argument, PyObject* object, long long minimum,
+                       long long maximum);
+
+}  // namespace binding

@@ -1,0 +1,64 @@
+// Python.h, and every difference between the Python versions that this module runs on (3.11 to 3.15, with and
+// without the GIL). The only `#if` on versions in the binding.
+#pragma once
+
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+
+#if PY_VERSION_HEX < 0x030B0000
+#error "threadmodule needs Python 3.11 or newer"
+#endif
+
+// 3.12: the constants of PyMemberDef have a prefix.
+#if PY_VERSION_HEX < 0x030C0000
+#include <structmember.h>
+#define Py_T_PYSSIZET T_PYSSIZET
+#define Py_READONLY READONLY
+#endif
+
+namespace binding {
+
+// 3.12: an exception is one object, no longer a triple.
+inline PyObject* get_raised_exception() noexcept {
+#if PY_VERSION_HEX >= 0x030C0000
+  return PyErr_GetRaisedException();
+#else
+  PyObject* type = nullptr;
+  PyObject* value = nullptr;
+  PyObject* traceback = nullptr;
+  PyErr_Fetch(&type, &value, &traceback);
+  PyErr_NormalizeException(&type, &value, &traceback);
+  if (value != nullptr && traceback != nullptr) PyException_SetTraceback(value, traceback);
+  Py_XDECREF(type);
+  Py_XDECREF(traceback);
+  return value;
+#endif
+}
+
+// Takes the reference to `exception`, as PyErr_SetRaisedException does.
+inline void set_raised_exception(PyObject* exception) noexcept {
+#if PY_VERSION_HEX >= 0x030C0000
+  PyErr_SetRaisedException(exception);
+#else
+  if (exception == nullptr) {
+    PyErr_Clear();
+  } else {
+    PyErr_Restore(Py_NewRef(reinterpret_cast<PyObject*>(Py_TYPE(exception))), exception,
+                  PyException_GetTraceback(exception));
+  }
+#endif
+}
+
+// Slots that tell the interpreter what this module is ready for.
+#if PY_VERSION_HEX >= 0x030D0000
+#define THREADMODULE_SLOT_GIL {Py_mod_gil, Py_MOD_GIL_NOT_USED},
+#else
+#define THREADMODULE_SLOT_GIL
+#endif
+#if PY_VERSION_HEX >= 0x030C0000
+#define THREADMODULE_SLOT_INTERPRETERS {Py_mod_multiple_interpreters, Py_MOD_PER_INTERPRETER_GIL_SUPPORTED},
+#else
+#define THREADMODULE_SLOT_INTERPRETERS
+#endif
+
+}  // namespace binding

@@ -1,0 +1,105 @@
+#include "binding/registry.hpp"
+
+#include <algorithm>
+
+#include "binding/boundary.hpp"
+#include "binding/detached.hpp"
+#include "binding/errors.hpp"
+
+namespace binding {
+
+void Registry::add(std::shared_ptr<Runner> runner) {
+  forget_finished();
+  bool closed = false;
+  {
+    const std::lock_guard lock(mutex);
+    closed = closed_;
+    if (!closed) runners_.push_back(std::move(runner));
+  }
+  if (closed) raise(PyExc_RuntimeError, "can't create new thread at interpreter shutdown");
+}
+
+void Registry::orphan(Runner& runner) {
+  std::shared_ptr<Call> call;  // goes after the lock: its exporters may run Python code
+  const std::lock_guard lock(mutex);
+  if (runner.done()) {
+    call = std::move(runner.call);
+  } else {
+    runner.orphaned = true;
+  }
+}
+
+void Registry::forget_finished() {
+  Runners orphans;
+  std::vector<std::shared_ptr<Call>> calls;
+  {
+    const std::lock_guard lock(mutex);
+    std::erase_if(runners_, [&](const std::shared_ptr<Runner>& runner) {
+      if (!runner->done()) return false;
+      if (runner->orphaned) {
+        calls.push_back(std::move(runner->call));
+        orphans.push_back(runner);
+      }
+      return true;
+    });
+  }
+  for (const auto& orphan : orphans) {
+    try {
+      orphan->rethrow();
+    } catch (const core::Stopped&) {
+    } catch (...) {  // no Thread is left to ask for the result: the error must not be lost in silence
+      set_python_exception();
+      PyErr_WriteUnraisable(nullptr);
+    }
+  }
+}
+
+std::shared_ptr<Runner> Registry::current() {
+  const std::lock_guard lock(mutex);
+  const auto found =
+      std::find_if(runners_.begin(), runners_.end(), [](const auto& runner) { return runner->is_current(); });
+  return found == runners_.end() ? nullptr : *found;
+}
+
+std::shared_ptr<Runner> Registry::next_to_join() {
+  const std::lock_guard lock(mutex);
+  const auto found = std::find_if(runners_.begin(), runners_.end(), [](const auto& runner) {
+    return !runner->daemon && !runner->done() && !runner->is_current();
+  });
+  if (found != runners_.end()) return *found;
+  closed_ = true;  // in the same breath, so that no thread begins between the last look and the closing
+  return nullptr;
+}
+
+void Registry::stop_kernels() {
+  Runners kernels;
+  {
+    const std::lock_guard lock(mutex);
+    closed_ = true;
+    for (const auto& runner : runners_) {
+      if (runner->call != nullptr) kernels.push_back(runner);
+    }
+  }
+  for (const auto& kernel : kernels) kernel->stop();
+  detached([&](PyThreadState*) {
+    for (const auto& kernel : kernels) {
+      while (kernel->join(core::never) != core::Wake::woken) {
+      }
+    }
+  });
+  forget_finished();
+}
+
+void Registry::shut_down() {
+  try {
+    while (const std::shared_ptr<Runner> runner = next_to_join()) {
+      wait_until(core::never, [&](core::Deadline deadline) { return runner->join(deadline); });
+    }
+  } catch (const PythonError&) {
+    stop_kernels();
+    throw;
+  }
+  stop_kernels();
+}
+
+}  // namespace binding

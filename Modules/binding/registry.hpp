@@ -1,0 +1,43 @@
+// The one place that knows every live thread of an interpreter, and what happens to them at exit.
+#pragma once
+
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include "binding/runner.hpp"
+
+namespace binding {
+
+class Registry {
+ public:
+  // Guards the members below, Runner::call, and the fields of every Thread object. Attached code takes it for a few
+  // instructions in which nothing of Python's is called: so it needs neither the GIL nor a critical section, nobody
+  // waits for it long, and a fork does not find it locked.
+  std::mutex mutex;
+
+  // Before a runner starts. RuntimeError once the interpreter exits.
+  void add(std::shared_ptr<Runner> runner);
+
+  // The Thread object goes. A kernel that still runs keeps its buffers until a later add() or shut_down().
+  void orphan(Runner& runner);
+
+  // The runner whose thread this is, or NULL.
+  std::shared_ptr<Runner> current();
+
+  // At exit, attached: joins the threads that are no daemons, lets no more begin, and stops the kernels that still
+  // run, so that none of them reads the memory of an interpreter that is gone. Ctrl-C ends the first part.
+  void shut_down();
+
+ private:
+  using Runners = std::vector<std::shared_ptr<Runner>>;
+
+  void forget_finished();
+  std::shared_ptr<Runner> next_to_join();
+  void stop_kernels();
+
+  Runners runners_;
+  bool closed_ = false;
+};
+
+}  // namespace binding

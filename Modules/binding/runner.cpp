@@ -1,0 +1,65 @@
+#include "binding/runner.hpp"
+
+#include <new>
+
+#include "binding/detached.hpp"
+
+namespace binding {
+
+// A kernel
+
+KernelRunner::KernelRunner(bool is_daemon, std::shared_ptr<Call> prepared)
+    : Runner(is_daemon) {
+  call = std::move(prepared);
+  control_.threads = call->threads == 0 ? 1 : call->threads;  // one POSIX thread, this one, unless told otherwise
+}
+
+void KernelRunner::run() noexcept {
+  try {
+    call->run(control_);
+  } catch (...) {
+    error_ = std::current_exception();
+  }
+}
+
+void KernelRunner::rethrow() const {
+  if (error_) std::rethrow_exception(error_);
+}
+
+// Python code
+
+PythonRunner::PythonRunner(bool is_daemon, PyObject* thread, Body body)
+    : Runner(is_daemon), thread_(thread), body_(body), interpreter_(PyInterpreterState_Get()) {}
+
+void PythonRunner::start(std::string name) {
+  Ref owned = Ref::copy(thread_);
+  spawn(std::move(name));
+  // The new thread needs the interpreter to be there while it makes its thread state: so this one waits for it.
+  detached([&](PyThreadState*) {
+    while (birth_.load(std::memory_order_acquire) == unborn) core::park(birth_, unborn, core::never);
+    if (birth_.load(std::memory_order_relaxed) == out_of_memory) {
+      while (join(core::never) != core::Wake::woken) {
+      }
+    }
+  });
+  if (birth_.load(std::memory_order_relaxed) == out_of_memory) throw std::bad_alloc();
+  owned.release();  // to the thread
+}
+
+void PythonRunner::run() noexcept {
+  PyThreadState* state = PyThreadState_New(interpreter_);
+  birth_.store(state == nullptr ? out_of_memory : alive, std::memory_order_release);
+  core::unpark_all(birth_);
+  if (state == nullptr) return;
+  attach(state);
+  try {
+    body_(thread_);
+    Py_DECREF(thread_);
+    PyThreadState_Clear(state);
+  } catch (...) {
+    sleep_for_ever();  // a destructor ran Python code in an interpreter that is being finalized
+  }
+  PyThreadState_DeleteCurrent();
+}
+
+}  // namespace binding

@@ -1,0 +1,122 @@
+#include "core/cpus.hpp"
+
+#include <algorithm>
+#include <atomic>
+#include <cstdlib>
+#include <fstream>
+#include <sstream>
+#include <string>
+
+#include "core/platform.hpp"
+#include "core/thread.hpp"
+
+namespace core {
+namespace {
+
+unsigned quota_in_cpus(double quota, double period) {
+  if (!(quota > 0) || !(period > 0)) return 0;
+  const auto cpus = static_cast<unsigned>(std::min(quota / period + 0.999, double{max_threads}));
+  return std::max(cpus, 1U);
+}
+
+// cgroup v2, cpu.max: "max 100000" or "150000 100000".
+unsigned quota_v2(const std::string& group) {
+  std::ifstream file(group + "/cpu.max");
+  double quota = 0;
+  double period = 0;
+  return file >> quota >> period ? quota_in_cpus(quota, period) : 0;  // "max" is no number
+}
+
+// cgroup v1: two files, and a quota of -1 for none.
+unsigned quota_v1(const std::string& group) {
+  std::ifstream quota_file(group + "/cpu.cfs_quota_us");
+  std::ifstream period_file(group + "/cpu.cfs_period_us");
+  double quota = 0;
+  double period = 0;
+  return quota_file >> quota && period_file >> period ? quota_in_cpus(quota, period) : 0;
+}
+
+// The tightest quota of a group and of all groups above it, up to the mount point.
+template <class Quota>
+unsigned tightest(const std::string& mount, std::string group, Quota quota_of) {
+  unsigned tightest = 0;
+  for (;;) {
+    const unsigned quota = quota_of(mount + group);
+    if (quota != 0) tightest = tightest == 0 ? quota : std::min(tightest, quota);
+    const auto slash = group.rfind('/');
+    if (group.empty() || slash == std::string::npos) return tightest;
+    group.erase(slash);
+  }
+}
+
+bool names_cpu(const std::string& controllers) {  // "cpu,cpuacct", but not "cpuset"
+  std::istringstream list(controllers);
+  for (std::string name; std::getline(list, name, ',');) {
+    if (name == "cpu") return true;
+  }
+  return false;
+}
+
+// Reads the environment and the cgroup files once: they take tens of microseconds. Threads that come here
+// together read the same and store the same.
+struct Fixed {
+  static constexpr unsigned unread = ~0U;
+  std::atomic<unsigned> override{unread};
+  std::atomic<unsigned> quota{unread};
+
+  void read() noexcept {
+    unsigned number = 0;
+    if (const char* text = std::getenv("THREADMODULE_NUM_THREADS")) {
+      const long value = std::strtol(text, nullptr, 10);
+      if (value >= 1) number = static_cast<unsigned>(std::min(value, long{max_threads}));
+    }
+    unsigned cpus = 0;
+    try {
+      cpus = detail::cgroup_quota("/");
+    } catch (...) {  // out of memory while reading: as if there were no quota
+    }
+    override.store(number, std::memory_order_relaxed);
+    quota.store(cpus, std::memory_order_release);
+  }
+};
+Fixed fixed;
+
+}  // namespace
+
+namespace detail {
+
+// /proc/self/cgroup has a line `0::/path` (v2) or `N:controller,controller:/path` (v1) for each hierarchy.
+unsigned cgroup_quota(const char* root) {
+  const std::string base(root);
+  std::ifstream file(base + "proc/self/cgroup");
+  unsigned quota = 0;
+  for (std::string line; std::getline(file, line);) {
+    const auto first = line.find(':');
+    const auto second = line.find(':', first + 1);
+    if (first == std::string::npos || second == std::string::npos) continue;
+    const std::string controllers = line.substr(first + 1, second - first - 1);
+    std::string group = line.substr(second + 1);
+    if (group == "/") group.clear();
+    unsigned found = 0;
+    if (controllers.empty()) {
+      found = tightest(base + "sys/fs/cgroup", group, quota_v2);
+    } else if (names_cpu(controllers)) {
+      found = tightest(base + "sys/fs/cgroup/" + controllers, group, quota_v1);
+      if (found == 0) found = tightest(base + "sys/fs/cgroup/cpu", group, quota_v1);
+    }
+    if (found != 0) quota = quota == 0 ? found : std::min(quota, found);
+  }
+  return quota;
+}
+
+}  // namespace detail
+
+unsigned cpu_count() noexcept {
+  if (fixed.quota.load(std::memory_order_acquire) == Fixed::unread) fixed.read();
+  if (const unsigned number = fixed.override.load(std::memory_order_relaxed)) return number;
+  const unsigned quota = fixed.quota.load(std::memory_order_relaxed);
+  const unsigned cpus = platform::cpus_by_affinity();
+  return quota == 0 ? cpus : std::min(cpus, quota);
+}
+
+}  // namespace core

@@ -1,0 +1,67 @@
+#include "core/platform.hpp"
+
+#include <pthread.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstring>
+
+#if THREADMODULE_LINUX
+#include <sched.h>
+#include <sys/syscall.h>
+#endif
+
+namespace core::platform {
+
+#if THREADMODULE_LINUX
+
+std::uint64_t native_thread_id() noexcept {
+  return static_cast<std::uint64_t>(syscall(SYS_gettid));  // musl and old glibc have no gettid()
+}
+
+bool is_main_thread() noexcept { return syscall(SYS_gettid) == getpid(); }
+
+void name_this_thread(const char* name) noexcept {
+  char cut[16] = {};  // the kernel refuses a longer name, it does not cut it
+  std::size_t length = std::strlen(name);
+  if (length > sizeof cut - 1) {
+    length = sizeof cut - 1;
+    while (length > 0 && (name[length] & 0xC0) == 0x80) --length;  // not in the middle of a character
+  }
+  std::memcpy(cut, name, length);
+  pthread_setname_np(pthread_self(), cut);  // a name is a courtesy: a failure harms nobody
+}
+
+unsigned cpus_by_affinity() noexcept {
+  // A fixed cpu_set_t holds 1,024 CPUs, and the kernel refuses a mask smaller than its own.
+  for (int cpus = 1024; cpus <= 1 << 20; cpus *= 2) {
+    cpu_set_t* mask = CPU_ALLOC(static_cast<std::size_t>(cpus));
+    if (mask == nullptr) break;
+    const std::size_t size = CPU_ALLOC_SIZE(static_cast<std::size_t>(cpus));
+    const bool fits = sched_getaffinity(0, size, mask) == 0;
+    const int count = fits ? CPU_COUNT_S(size, mask) : 0;
+    CPU_FREE(mask);
+    if (fits) return static_cast<unsigned>(std::max(count, 1));
+  }
+  return 1;
+}
+
+#elif THREADMODULE_MACOS
+
+std::uint64_t native_thread_id() noexcept {
+  std::uint64_t id = 0;
+  pthread_threadid_np(nullptr, &id);
+  return id;
+}
+
+bool is_main_thread() noexcept { return pthread_main_np() != 0; }
+
+void name_this_thread(const char* name) noexcept { pthread_setname_np(name); }
+
+unsigned cpus_by_affinity() noexcept {  // macOS has no affinity
+  return static_cast<unsigned>(std::max(sysconf(_SC_NPROCESSORS_ONLN), 1L));
+}
+
+#endif
+
+}  // namespace core::platform

@@ -1,0 +1,30 @@
+// What the core asks of the operating system, and the only `#if` on systems in it.
+#pragma once
+
+#if defined(_WIN32)
+#error "threadmodule needs POSIX threads: Windows is not supported"
+#elif defined(__linux__)
+#define THREADMODULE_LINUX 1
+#elif defined(__APPLE__)
+#define THREADMODULE_MACOS 1
+#else
+#error "threadmodule supports Linux and macOS: teach Modules/core/platform.{hpp,cpp} this system first"
+#endif
+
+#include <cstdint>
+
+namespace core::platform {
+
+// The kernel's number for the calling thread, as `top -H` and /proc/self/task show it.
+std::uint64_t native_thread_id() noexcept;
+
+// Is this the thread that the process began with?
+bool is_main_thread() noexcept;
+
+// Names the calling thread for debuggers and /proc. A name is UTF-8; Linux keeps 15 bytes of it.
+void name_this_thread(const char* name) noexcept;
+
+// CPUs that the scheduler may run this process on; at least 1.
+unsigned cpus_by_affinity() noexcept;
+
+}  // namespace core::platform

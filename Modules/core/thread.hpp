@@ -1,0 +1,80 @@
+// One POSIX thread, from its creation to its join.
+//
+//     not_started --spawn()--> starting --first thing in the thread--> running --run() returned--> done
+//          |                                                                                         ^
+//          +------pthread_create said no-------------------------------------------------------------+
+//
+// A Thread belongs to std::shared_ptr: while it runs it holds one reference to itself, so that whoever started it may
+// forget it. Derive from it and say in run() what the thread does.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <system_error>
+
+#include "core/deadline.hpp"
+#include "core/parking.hpp"
+
+namespace core {
+
+// pthread_create failed; code() says why (EAGAIN: out of threads or memory).
+class CannotStartThread : public std::system_error {
+ public:
+  explicit CannotStartThread(int error) : std::system_error(error, std::generic_category(), "pthread_create") {}
+};
+
+// More threads than this in one call is a mistake, and no system's default limits allow it
+// (Linux: two memory maps for each stack, and vm.max_map_count is 65,530).
+inline constexpr unsigned max_threads = 32768;
+
+class Thread : public std::enable_shared_from_this<Thread> {
+ public:
+  Thread() = default;
+  Thread(const Thread&) = delete;
+  Thread& operator=(const Thread&) = delete;
+  virtual ~Thread();
+
+  // Creates the thread; at most once. Throws CannotStartThread, and is done without having run.
+  // Every signal is blocked in the new thread: signals belong to the threads that Python knows.
+  void spawn(std::string name);
+
+  // Waits until run() has returned and the POSIX thread is gone. `woken` means that it is.
+  // Any number of threads may join, at once and again. The thread itself must not.
+  Wake join(Deadline deadline) noexcept;
+
+  bool started() const noexcept { return state_.load(std::memory_order_acquire) != not_started; }
+  bool done() const noexcept;
+
+  // Did this process fork since spawn()? Then the thread stayed behind in the parent.
+  bool lost_in_fork() const noexcept;
+  bool is_current() const noexcept;
+
+  // pthread_self() as a number; 0 before spawn().
+  std::uintptr_t ident() const noexcept { return ident_.load(std::memory_order_acquire); }
+  // The kernel's number. Waits for the thread to begin, if it has been spawned just now; 0 before spawn().
+  std::uint64_t native_id() const noexcept;
+
+ protected:
+  virtual void run() noexcept = 0;
+
+ private:
+  enum State : std::uint32_t { not_started, starting, running, finished };
+
+  static void* main(void* self) noexcept;
+  void set_state(State state) noexcept;
+
+  std::atomic<std::uint32_t> state_{not_started};
+  std::atomic<bool> reaped_{false};  // one pthread_join or pthread_detach, no more
+  std::atomic<std::uintptr_t> ident_{0};
+  std::atomic<std::uint64_t> native_id_{0};
+  unsigned generation_ = 0;
+  std::string name_;
+  std::shared_ptr<Thread> self_;  // set while the thread is being born, then moved into its own stack
+};
+
+// How often this process is a fork of the one that loaded the module: 0, or more in a child.
+unsigned fork_generation() noexcept;
+
+}  // namespace core

@@ -1,0 +1,166 @@
+/* threadmodule: real parallelism in Python, by hand.
+ *
+ * This is the front door. What the extension is, as Python:
+ *
+ *     class Kernel:                       # binding/kernel.cpp     a native function on any number of threads
+ *     class Thread:                       # binding/thread.cpp     one POSIX thread
+ *
+ *     sum, square, dot, sum_of_squares, pi, do_math = ...          # the kernels, binding/kernels.cpp
+ *
+ *     def start_threads(n): ...           # below
+ *     def cpu_count(): ...                # below
+ *     def get_include(): ...              # below
+ *
+ *     _C_API = ...                        # include/threadmodule.h, binding/capi.cpp
+ *
+ * Two houses stand behind it. core/ is C++20 without Python: threads, parking, parallel_for and the kernels' loops.
+ * binding/ is what CPython sees. Read on, in this order:
+ *
+ *     binding/reference.hpp   who owns a reference           core/parking.hpp    how a thread sleeps
+ *     binding/boundary.hpp    how errors leave C++           core/thread.hpp     the life of a thread
+ *     binding/detached.hpp    how the GIL is released        core/parallel.hpp   how work is cut up
+ *     binding/buffer.hpp      how memory is borrowed         core/kernels.hpp    what there is to compute
+ *     binding/call.hpp        what a call of a kernel is     core/kernels/       the loops
+ */
+#include <unistd.h>
+
+#include <new>
+
+#include "binding/boundary.hpp"
+#include "binding/capi.hpp"
+#include "binding/detached.hpp"
+#include "binding/kernel.hpp"
+#include "binding/number.hpp"
+#include "binding/state.hpp"
+#include "binding/thread.hpp"
+#include "core/cpus.hpp"
+#include "core/start_threads.hpp"
+
+namespace binding {
+namespace {
+
+// Functions
+
+// Python's own buffer is written first, so that what the program has printed stands before what the threads write.
+void flush_stdout() {
+  const Ref standard_output = Ref::copy(PySys_GetObject("stdout"));
+  if (standard_output && standard_output.get() != Py_None) {
+    own(PyObject_CallMethod(standard_output.get(), "flush", nullptr));
+  }
+}
+
+Ref start_threads(PyObject*, PyObject* args) {
+  PyObject* object = nullptr;
+  if (PyArg_ParseTuple(args, "O:start_threads", &object) == 0) throw PythonError();
+  const auto n = static_cast<unsigned>(integer_from("start_threads", "n", object, 0, core::max_threads));
+  flush_stdout();
+  detached([&](PyThreadState* thread) {
+    core::Control control;
+    control.set_poll(
+        [](void* context) noexcept { return run_signal_handlers(static_cast<PyThreadState*>(context)); }, thread);
+    core::start_threads(control, n, STDOUT_FILENO);
+  });
+  return Ref::copy(Py_None);
+}
+
+Ref cpu_count(PyObject*, PyObject*) { return own(PyLong_FromUnsignedLong(core::cpu_count())); }
+
+// The header lies beside the extension: the directory of __file__, and then include.
+Ref get_include(PyObject* module, PyObject*) {
+  const Ref file = own(PyModule_GetFilenameObject(module));
+  const Py_ssize_t length = PyUnicode_GetLength(file.get());
+  const Py_ssize_t slash = PyUnicode_FindChar(file.get(), '/', 0, length, -1);
+  if (slash < 0) return own(PyUnicode_FromString("include"));
+  const Ref directory = own(PyUnicode_Substring(file.get(), 0, slash));
+  return own(PyUnicode_FromFormat("%U/include", directory.get()));
+}
+
+PyMethodDef functions[] = {
+    {"start_threads", method<start_threads>, METH_VARARGS,
+     "start_threads($module, n, /)\n--\n\n"
+     "Start n POSIX threads that each write one line, 'Thread k is executing' with k from 1 to n, to standard\n"
+     "output, and join them. Return None.\n\n"
+     "The lines are whole and come in any order, after what Python has printed so far. They go to file\n"
+     "descriptor 1, whatever sys.stdout is. n: an int from 0 to 32768. RuntimeError if a thread cannot be\n"
+     "started, OSError if a line cannot be written."},
+    {"cpu_count", method<cpu_count>, METH_NOARGS,
+     "cpu_count($module, /)\n--\n\n"
+     "Return how many CPUs this process may use: those that its affinity and its cgroup's quota (v1 or v2,\n"
+     "rounded up) allow, or THREADMODULE_NUM_THREADS from the environment. Kernels use as many threads."},
+    {"get_include", method<get_include>, METH_NOARGS,
+     "get_include($module, /)\n--\n\n"
+     "Return the directory of threadmodule.h, for extensions that use threadmodule's threads."},
+    {nullptr, nullptr, 0, nullptr},
+};
+
+// Lifecycle
+
+Ref add_type(PyObject* module, PyType_Spec& spec) {
+  Ref type = own(PyType_FromModuleAndSpec(module, &spec, nullptr));
+  check(PyModule_AddType(module, reinterpret_cast<PyTypeObject*>(type.get())));
+  return type;
+}
+
+int exec(PyObject* module) noexcept {
+  return boundary(-1, [&] {
+    State*& state = state_slot(module);
+    state = new State();
+    state->kernel_type = add_type(module, Kernel_spec);
+    state->thread_type = add_type(module, Thread_spec);
+    add_kernels(module, reinterpret_cast<PyTypeObject*>(state->kernel_type.get()));
+    check(PyModule_AddObjectRef(module, "_C_API", make_capi_capsule().get()));
+    check(PyModule_AddStringConstant(module, "__version__", THREADMODULE_VERSION));
+    return 0;
+  });
+}
+
+int traverse(PyObject* module, visitproc visit, void* arg) noexcept {
+  const State* state = state_slot(module);
+  if (state == nullptr) return 0;  // collected between creation and exec
+  const int stop = state->kernel_type.traverse(visit, arg);
+  return stop != 0 ? stop : state->thread_type.traverse(visit, arg);
+}
+
+int clear(PyObject* module) noexcept {
+  if (State* state = state_slot(module)) {
+    state->kernel_type = Ref();
+    state->thread_type = Ref();
+  }
+  return 0;
+}
+
+void free(void* module) noexcept { delete std::exchange(state_slot(static_cast<PyObject*>(module)), nullptr); }
+
+// Tables
+
+PyModuleDef_Slot slots[] = {
+    {Py_mod_exec, reinterpret_cast<void*>(exec)},
+    THREADMODULE_SLOT_INTERPRETERS
+    THREADMODULE_SLOT_GIL
+    {0, nullptr},
+};
+
+}  // namespace
+
+PyModuleDef module_def = {
+    PyModuleDef_HEAD_INIT,
+    "threadmodule",
+    "Real parallelism in Python: POSIX threads that run native kernels on any buffer, without the GIL.\n\n"
+    "    >>> import array, threadmodule\n"
+    "    >>> a = array.array('d', range(1_000_000))\n"
+    "    >>> threadmodule.sum(a)                               # on all cores\n"
+    "    499999500000.0\n"
+    "    >>> t = threadmodule.Thread(target=threadmodule.dot, args=(a, a))\n"
+    "    >>> t.start(); t.result()                             # in one thread, beside this one\n"
+    "    3.333328333335e+17\n",
+    sizeof(State*),
+    functions,
+    slots,
+    traverse,
+    clear,
+    free,
+};
+
+}  // namespace binding
+
+PyMODINIT_FUNC PyInit_threadmodule() { return PyModuleDef_Init(&binding::module_def); }
