@@ -54,12 +54,8 @@ Ref start_threads(PyObject*, PyObject* args) {
   if (PyArg_ParseTuple(args, "O:start_threads", &object) == 0) throw PythonError();
   const auto n = static_cast<unsigned>(integer_from("start_threads", "n", object, 0, core::max_threads));
   flush_stdout();
-  detached([&](PyThreadState* thread) {
-    core::Control control;
-    control.set_poll(
-        [](void* context) noexcept { return run_signal_handlers(static_cast<PyThreadState*>(context)); }, thread);
-    core::start_threads(control, n, STDOUT_FILENO);
-  });
+  core::Control control;
+  detached_with_signals(control, [&] { core::start_threads(control, n, STDOUT_FILENO); });
   return Ref::copy(Py_None);
 }
 
@@ -135,8 +131,8 @@ void free(void* module) noexcept { delete std::exchange(state_slot(static_cast<P
 
 PyModuleDef_Slot slots[] = {
     {Py_mod_exec, reinterpret_cast<void*>(exec)},
-    THREADMODULE_SLOT_INTERPRETERS
-    THREADMODULE_SLOT_GIL
+    slot_interpreters,
+    slot_gil,
     {0, nullptr},
 };
 

@@ -63,7 +63,6 @@ inline constexpr auto entry = &Entry<function>::call;
 
 // The same as PyCFunction, the type that PyMethodDef wants whatever the flags say.
 template <auto function>
-inline const PyCFunction method =
-    reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(&Entry<function>::call));
+inline const PyCFunction method = reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(&Entry<function>::call));
 
 }  // namespace binding

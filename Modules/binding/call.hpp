@@ -35,8 +35,8 @@ class Call {
 // A built-in kernel, as the table in kernels.cpp lists it.
 struct KernelDef {
   Signature signature;
-  const char* doc;  // begins with the signature as inspect reads it
-  Ref (*call)(const Arguments&);                     // here and now
+  const char* doc;                                     // begins with the signature as inspect reads it
+  Ref (*call)(const Arguments&);                       // here and now
   std::shared_ptr<Call> (*prepare)(const Arguments&);  // to be run later, in another thread
 };
 

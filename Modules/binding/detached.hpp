@@ -8,6 +8,7 @@
 
 #include "binding/boundary.hpp"
 #include "binding/python.hpp"
+#include "core/parallel.hpp"
 #include "core/parking.hpp"
 #include "core/platform.hpp"
 
@@ -24,14 +25,13 @@ inline void attach(PyThreadState* thread) noexcept {
   }
 }
 
-// Py_BEGIN_ALLOW_THREADS, body(thread), Py_END_ALLOW_THREADS; body's C++ exception is thrown on once attached again.
-// `thread` is this thread's state, for a body that wants to attach in between.
+// Py_BEGIN_ALLOW_THREADS, body(), Py_END_ALLOW_THREADS; body's C++ exception is thrown on once attached again.
 template <class F>
 void detached(F&& body) {
   std::exception_ptr error;
   PyThreadState* thread = PyEval_SaveThread();
   try {
-    body(thread);
+    body();
   } catch (...) {
     error = std::current_exception();
   }
@@ -39,13 +39,20 @@ void detached(F&& body) {
   if (error) std::rethrow_exception(error);
 }
 
-// For a detached thread: attaches and runs the handlers of the signals that came. False: one of them raised, and the
-// exception waits in the thread state.
-inline bool run_signal_handlers(PyThreadState* thread) noexcept {
-  attach(thread);
-  const bool ok = PyErr_CheckSignals() == 0;
-  PyEval_SaveThread();
-  return ok;
+// The same for work under a Control, which now and then attaches to run the handlers of signals that came. If one of
+// them raises, the work is stopped, and the exception waits in the thread state.
+template <class F>
+void detached_with_signals(core::Control& control, F&& body) {
+  PyThreadState* thread = PyThreadState_Get();
+  control.set_poll(
+      [](void* context) {
+        attach(static_cast<PyThreadState*>(context));
+        const bool ok = PyErr_CheckSignals() == 0;
+        PyEval_SaveThread();
+        return ok;
+      },
+      thread);
+  detached(body);
 }
 
 // The one wait of the binding: blocks detached until wait(deadline) has been woken (true) or the deadline has passed
@@ -57,7 +64,7 @@ bool wait_until(core::Deadline deadline, F&& wait) {
     // A signal between the check below and the sleep interrupts nothing. So the thread that runs Python's signal
     // handlers never sleeps for long.
     const core::Deadline nap = core::platform::is_main_thread() ? core::deadline_in(max_nap) : core::never;
-    detached([&](PyThreadState*) { wake = wait(nap < deadline ? nap : deadline); });
+    detached([&] { wake = wait(nap < deadline ? nap : deadline); });
     if (wake == core::Wake::woken) return true;
     if (wake == core::Wake::timed_out && deadline <= nap) return false;
     check(PyErr_CheckSignals());

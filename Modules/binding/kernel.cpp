@@ -65,8 +65,8 @@ Ref Kernel_getattro(PyObject* self, PyObject* name) {
 Ref Kernel_text_signature(PyObject* self, void*) {
   const std::string_view doc = cast(self)->def->doc;
   const auto begin = doc.find('(');
-  return own(PyUnicode_FromStringAndSize(doc.data() + begin,
-                                         static_cast<Py_ssize_t>(doc.find(end_of_signature) - begin)));
+  return own(
+      PyUnicode_FromStringAndSize(doc.data() + begin, static_cast<Py_ssize_t>(doc.find(end_of_signature) - begin)));
 }
 
 Ref Kernel_reduce(PyObject* self, PyObject*) { return Kernel_name(self, nullptr); }

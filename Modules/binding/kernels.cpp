@@ -1,4 +1,4 @@
-// The built-in kernels as Python sees them: one class for each, which parses, runs and returns. The table is at the end.
+// The built-in kernels as Python sees them: one class for each, and the table of them at the end.
 #include "binding/kernels.hpp"
 
 #include <cstdint>
@@ -25,7 +25,7 @@ unsigned threads_from(const Arguments& arguments, std::size_t parameter) {
       integer_from(arguments.function(), arguments.name(parameter), threads, 1, core::max_threads));
 }
 
-#define THREADS_DOC                                                                                       \
+#define THREADS_DOC                                                                                         \
   "threads: at most so many POSIX threads, the calling one included. None: as many as the work is worth,\n" \
   "up to cpu_count(). The result does not depend on it. The GIL is released, except for the smallest\n"     \
   "calls. Ctrl-C ends the call within a few chunks with KeyboardInterrupt."
@@ -168,7 +168,8 @@ class Square final : public Call {
       raise(PyExc_ValueError, "square() argument 'out' must have the shape and memory order of 'x'");
     }
     if (x_->overlaps_partly(*out_)) {
-      raise(PyExc_ValueError, "square() argument 'out' must be the memory of 'x' or apart from it, not overlap in part");
+      raise(PyExc_ValueError,
+            "square() argument 'out' must be the memory of 'x' or apart from it, not overlap in part");
     }
   }
 
@@ -261,11 +262,7 @@ Ref call_now(const Arguments& arguments) {
     // not worth that.
     call.run(control);
   } else {
-    detached([&](PyThreadState* thread) {
-      control.set_poll(
-          [](void* context) noexcept { return run_signal_handlers(static_cast<PyThreadState*>(context)); }, thread);
-      call.run(control);
-    });
+    detached_with_signals(control, [&] { call.run(control); });
   }
   return call.result();
 }

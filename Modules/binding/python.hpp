@@ -49,16 +49,17 @@ inline void set_raised_exception(PyObject* exception) noexcept {
 #endif
 }
 
-// Slots that tell the interpreter what this module is ready for.
-#if PY_VERSION_HEX >= 0x030D0000
-#define THREADMODULE_SLOT_GIL {Py_mod_gil, Py_MOD_GIL_NOT_USED},
-#else
-#define THREADMODULE_SLOT_GIL
-#endif
+// Slots that tell the interpreter what this module is ready for. Where there is no such slot yet, it is the end of the
+// table: so these come last, the younger one behind the older.
 #if PY_VERSION_HEX >= 0x030C0000
-#define THREADMODULE_SLOT_INTERPRETERS {Py_mod_multiple_interpreters, Py_MOD_PER_INTERPRETER_GIL_SUPPORTED},
+inline const PyModuleDef_Slot slot_interpreters = {Py_mod_multiple_interpreters, Py_MOD_PER_INTERPRETER_GIL_SUPPORTED};
 #else
-#define THREADMODULE_SLOT_INTERPRETERS
+inline const PyModuleDef_Slot slot_interpreters = {0, nullptr};
+#endif
+#if PY_VERSION_HEX >= 0x030D0000
+inline const PyModuleDef_Slot slot_gil = {Py_mod_gil, Py_MOD_GIL_NOT_USED};
+#else
+inline const PyModuleDef_Slot slot_gil = {0, nullptr};
 #endif
 
 }  // namespace binding

@@ -81,7 +81,7 @@ void Registry::stop_kernels() {
     }
   }
   for (const auto& kernel : kernels) kernel->stop();
-  detached([&](PyThreadState*) {
+  detached([&] {
     for (const auto& kernel : kernels) {
       while (kernel->join(core::never) != core::Wake::woken) {
       }

@@ -8,8 +8,7 @@ namespace binding {
 
 // A kernel
 
-KernelRunner::KernelRunner(bool is_daemon, std::shared_ptr<Call> prepared)
-    : Runner(is_daemon) {
+KernelRunner::KernelRunner(bool is_daemon, std::shared_ptr<Call> prepared) : Runner(is_daemon) {
   call = std::move(prepared);
   control_.threads = call->threads == 0 ? 1 : call->threads;  // one POSIX thread, this one, unless told otherwise
 }
@@ -35,7 +34,7 @@ void PythonRunner::start(std::string name) {
   Ref owned = Ref::copy(thread_);
   spawn(std::move(name));
   // The new thread needs the interpreter to be there while it makes its thread state: so this one waits for it.
-  detached([&](PyThreadState*) {
+  detached([&] {
     while (birth_.load(std::memory_order_acquire) == unborn) core::park(birth_, unborn, core::never);
     if (birth_.load(std::memory_order_relaxed) == out_of_memory) {
       while (join(core::never) != core::Wake::woken) {

@@ -38,7 +38,7 @@ struct Fields {
 
 struct ThreadObject {
   PyObject_HEAD
-  PyObject* dict;      // t.anything = 1 works, as it does in threading
+  PyObject* dict;  // t.anything = 1 works, as it does in threading
   PyObject* weakrefs;
   Fields fields;
 };
@@ -117,8 +117,8 @@ void report(PyObject* self, PyObject* exception) {
   const Ref threading = own(PyImport_ImportModule("threading"));
   const Ref hook = own(PyObject_GetAttrString(threading.get(), "excepthook"));
   const Ref traceback(PyException_GetTraceback(exception));
-  const Ref tuple = own(Py_BuildValue("((OOOO))", Py_TYPE(exception), exception,
-                                      traceback ? traceback.get() : Py_None, self));
+  const Ref tuple =
+      own(Py_BuildValue("((OOOO))", Py_TYPE(exception), exception, traceback ? traceback.get() : Py_None, self));
   const Ref make_args = own(PyObject_GetAttrString(threading.get(), "ExceptHookArgs"));
   const Ref args = own(PyObject_CallObject(make_args.get(), tuple.get()));
   own(PyObject_CallOneArg(hook.get(), args.get()));
@@ -195,8 +195,8 @@ int Thread_init(PyObject* self, PyObject* args, PyObject* kwargs) {
   PyObject* target_args = nullptr;
   PyObject* target_kwargs = Py_None;
   PyObject* daemon = Py_None;
-  if (PyArg_ParseTupleAndKeywords(args, kwargs, "|OOOOO$O:Thread", const_cast<char**>(keywords), &group, &target,
-                                  &name, &target_args, &target_kwargs, &daemon) == 0) {
+  if (PyArg_ParseTupleAndKeywords(args, kwargs, "|OOOOO$O:Thread", const_cast<char**>(keywords), &group, &target, &name,
+                                  &target_args, &target_kwargs, &daemon) == 0) {
     throw PythonError();
   }
   if (group != Py_None) {
@@ -251,7 +251,8 @@ int Thread_traverse(PyObject* self, visitproc visit, void* arg) noexcept {
   const Fields& fields = thread->fields;
   Py_VISIT(Py_TYPE(self));
   Py_VISIT(thread->dict);
-  for (const Ref* ref : {&fields.work.target, &fields.work.args, &fields.work.kwargs, &fields.value, &fields.exception}) {
+  for (const Ref* ref :
+       {&fields.work.target, &fields.work.args, &fields.work.kwargs, &fields.value, &fields.exception}) {
     if (const int stop = ref->traverse(visit, arg); stop != 0) return stop;
   }
   return fields.runner != nullptr && fields.runner->call != nullptr ? fields.runner->call->traverse(visit, arg) : 0;
@@ -260,7 +261,8 @@ int Thread_traverse(PyObject* self, visitproc visit, void* arg) noexcept {
 int Thread_clear(PyObject* self) noexcept {
   Fields& fields = cast(self)->fields;
   Py_CLEAR(cast(self)->dict);
-  for (Ref* ref : {&fields.work.target, &fields.work.args, &fields.work.kwargs, &fields.value, &fields.exception}) *ref = Ref();
+  for (Ref* ref : {&fields.work.target, &fields.work.args, &fields.work.kwargs, &fields.value, &fields.exception})
+    *ref = Ref();
   if (fields.runner != nullptr) fields.registry->orphan(*fields.runner);
   return 0;
 }
@@ -477,7 +479,7 @@ Ref Thread_get_native_id(PyObject* self, void*) {
   const std::shared_ptr<Runner> runner = runner_of(initialized(self));
   if (runner == nullptr || !runner->started()) return Ref::copy(Py_None);
   std::uint64_t id = 0;
-  detached([&](PyThreadState*) { id = runner->native_id(); });
+  detached([&] { id = runner->native_id(); });
   return own(PyLong_FromUnsignedLongLong(id));
 }
 
@@ -511,7 +513,8 @@ PyGetSetDef Thread_getset[] = {
      "The thread's name. The operating system shows the first 15 bytes of what it was at start().", nullptr},
     {"daemon", entry<Thread_get_daemon>, entry<Thread_set_daemon>,
      "Whether the program ends without waiting for this thread. Inherited from the thread that makes it.", nullptr},
-    {"ident", entry<Thread_get_ident>, nullptr, "pthread_self() of the thread as an int; None before start().", nullptr},
+    {"ident", entry<Thread_get_ident>, nullptr, "pthread_self() of the thread as an int; None before start().",
+     nullptr},
     {"native_id", entry<Thread_get_native_id>, nullptr,
      "The kernel's number of the thread, as `top -H` shows it; None before start().", nullptr},
     {"__dict__", PyObject_GenericGetDict, PyObject_GenericSetDict, nullptr, nullptr},

@@ -29,8 +29,8 @@ Wake park(const std::atomic<std::uint32_t>& word, std::uint32_t expected, Deadli
     until.tv_nsec = std::chrono::nanoseconds(since_boot - seconds).count();
     timeout = &until;
   }
-  const long result = syscall(SYS_futex, &word, FUTEX_WAIT_BITSET_PRIVATE, expected, timeout, nullptr,
-                              FUTEX_BITSET_MATCH_ANY);
+  const long result =
+      syscall(SYS_futex, &word, FUTEX_WAIT_BITSET_PRIVATE, expected, timeout, nullptr, FUTEX_BITSET_MATCH_ANY);
   if (result == 0) return Wake::woken;
   switch (errno) {
     case ETIMEDOUT: return Wake::timed_out;

@@ -16,9 +16,7 @@ namespace {
 class Announcer final : public Thread {
  public:
   Announcer(const Control& control, unsigned number, int descriptor)
-      : control_(control),
-        line_("Thread " + std::to_string(number) + " is executing\n"),
-        descriptor_(descriptor) {}
+      : control_(control), line_("Thread " + std::to_string(number) + " is executing\n"), descriptor_(descriptor) {}
 
   int error() const noexcept { return error_; }
 

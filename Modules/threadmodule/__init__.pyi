@@ -1,9 +1,9 @@
 """Real parallelism in Python: POSIX threads that run native kernels on any buffer, without the GIL."""
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, ClassVar, Final, SupportsIndex, TypeVar, final, overload
+from typing import Any, Final, SupportsIndex, TypeVar, final, overload
 
-from typing_extensions import Buffer
+from typing_extensions import Buffer, disjoint_base
 
 _Number = TypeVar("_Number", int, float, complex)
 _Out = TypeVar("_Out", bound=Buffer)
@@ -17,11 +17,12 @@ class Kernel:
 
     __name__: str
     __qualname__: str
-    __text_signature__: str
+    __text_signature__: str | None
     def __call__(self, *args: Any, **kwargs: Any) -> Any: ...
     def __get__(self, instance: object, owner: type | None = None, /) -> Kernel: ...
     def __reduce__(self) -> str: ...
 
+@disjoint_base
 class Thread:
     """One POSIX thread, with the interface of threading.Thread, and result()."""
 

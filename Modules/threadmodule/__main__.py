@@ -261,7 +261,8 @@ def gil() -> str:
 def print_table(lines: list[list[str]]) -> None:
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     for number, line in enumerate(lines):
-        print("  ".join(cell.ljust(w) if i < 2 else cell.rjust(w) for i, (cell, w) in enumerate(zip(line, widths))))
+        cells = zip(line, widths, strict=True)
+        print("  ".join(cell.ljust(w) if i < 2 else cell.rjust(w) for i, (cell, w) in enumerate(cells)))
         if number == 0:
             print("  ".join("-" * w for w in widths))
 
@@ -270,7 +271,7 @@ def show(threads: int | None, elements: int, steps: int) -> None:
     cpus = threadmodule.cpu_count()
     most = cpus if threads is None else threads
     counts = thread_counts(most)
-    print(f"threadmodule {threadmodule.__version__}, {platform.python_implementation()} {platform.python_version()} {gil()}")
+    print(f"threadmodule {threadmodule.__version__}, Python {platform.python_version()} {gil()}")
     print(f"CPUs: {cpus} allowed by affinity and cgroup, {os.cpu_count()} in the machine ({platform.machine()})")
     print()
     header = ["kernel", "work", "Python", "stdlib", f"{most} processes"]
@@ -297,7 +298,7 @@ def show(threads: int | None, elements: int, steps: int) -> None:
 # ----------------------------------------------------------------------------------------------------------------------
 # A kernel on a file
 
-FORMATS = {
+FORMATS: dict[str, Any] = {
     "f4": "f", "f8": "d",
     "i1": "b", "i2": "h", "i4": "i", "i8": "q",
     "u1": "B", "u2": "H", "u4": "I", "u8": "Q",
@@ -354,7 +355,7 @@ def run(arguments: argparse.Namespace) -> None:
     if len(paths) != FILE_KERNELS[kernel]:
         raise Mistake(f"{kernel} takes {FILE_KERNELS[kernel]} file(s), got {len(paths)}")
     if arguments.in_place != (kernel == "square"):
-        raise Mistake("square overwrites its file: say --in-place" if kernel == "square" else f"{kernel} writes nothing")
+        raise Mistake("square overwrites its file: say --in-place" if kernel == "square" else "--in-place is for square")
     arrays = [map_file(path, arguments.dtype, arguments.in_place) for path in paths]
     options = {"out": arrays[0]} if arguments.in_place else {}
     seconds, result = timed(lambda: getattr(threadmodule, kernel)(*arrays, threads=arguments.threads, **options))
