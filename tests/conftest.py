@@ -1,0 +1,30 @@
+from __future__ import annotations
+
+import faulthandler
+import gc
+from collections.abc import Iterator
+
+import pytest
+from support import LINUX, eventually, open_files, os_threads
+
+WATCHDOG = 300  # seconds: a test that hangs ends the run with the stacks of all threads
+
+
+@pytest.fixture(autouse=True)
+def watchdog() -> Iterator[None]:
+    faulthandler.dump_traceback_later(WATCHDOG, exit=True)
+    yield
+    faulthandler.cancel_dump_traceback_later()
+
+
+@pytest.fixture(autouse=True)
+def nothing_left_behind() -> Iterator[None]:
+    """No test leaves a thread or an open file."""
+    if not LINUX:
+        yield
+        return
+    threads, files = os_threads(), open_files()
+    yield
+    gc.collect()
+    assert eventually(lambda: os_threads() <= threads), f"{os_threads()} threads, {threads} before"
+    assert eventually(lambda: open_files() <= files), f"{open_files()} open files, {files} before"

@@ -1,0 +1,92 @@
+"""What several test files share: programs in subprocesses, and the state of this process."""
+
+from __future__ import annotations
+
+import gc
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+LINUX = sys.platform.startswith("linux")
+FREE_THREADED = not getattr(sys, "_is_gil_enabled", lambda: True)()
+
+
+def program(code: str) -> str:
+    """The text of a test program, which begins where its author's indentation does."""
+    return textwrap.dedent(code)
+
+
+def run_python(code: str, *args: str, timeout: float = 60, **kwargs: Any) -> subprocess.CompletedProcess[str]:
+    """Runs a program to its end. Whatever crashes or hangs in it is an exit status here."""
+    command = [sys.executable, "-X", "faulthandler", "-c", program(code), *args]
+    return subprocess.run(command, capture_output=True, text=True, timeout=timeout, check=False, **kwargs)
+
+
+def check_python(code: str, *args: str, **kwargs: Any) -> str:
+    """Runs a program that must succeed and be silent on standard error; what it printed."""
+    done = run_python(code, *args, **kwargs)
+    assert (done.returncode, done.stderr) == (0, ""), f"status {done.returncode}\n{done.stdout}\n{done.stderr}"
+    return done.stdout
+
+
+def interrupt(code: str, after: str = "ready", timeout: float = 60) -> subprocess.CompletedProcess[str]:
+    """Runs a program, and sends it SIGINT when it has printed the line `after`."""
+    command = [sys.executable, "-X", "faulthandler", "-u", "-c", program(code)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        try:
+            line = process.stdout.readline()
+            assert line.strip() == after, line + process.communicate()[1]
+            time.sleep(0.1)  # into the wait
+            process.send_signal(signal.SIGINT)
+            out, err = process.communicate(timeout=timeout)
+        except BaseException:
+            process.kill()
+            raise
+    return subprocess.CompletedProcess(command, process.returncode, out, err)
+
+
+def os_threads() -> int:
+    return len(os.listdir("/proc/self/task"))
+
+
+def open_files() -> int:
+    return len(os.listdir("/proc/self/fd"))
+
+
+def eventually(condition: Callable[[], bool], timeout: float = 20) -> bool:
+    """True as soon as the condition holds."""
+    deadline = time.monotonic() + timeout
+    while not condition():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.001)
+    return True
+
+
+def leaked_blocks(call: Callable[[], object], rounds: int = 200) -> int:
+    """How many more of Python's memory blocks are in use after many calls; caches have settled before."""
+    for _ in range(20):
+        call()
+    gc.collect()
+    before = sys.getallocatedblocks()
+    for _ in range(rounds):
+        call()
+    gc.collect()
+    return sys.getallocatedblocks() - before
+
+
+def compiled(source: str, name: str, folder: Path, *flags: str) -> Path:
+    """A program or library, compiled from C or C++ by the compiler of the tests."""
+    suffix = ".cpp" if flags and "-std=c++20" in flags else ".c"
+    text, target = folder / f"{name}{suffix}", folder / name
+    text.write_text(program(source))
+    compiler = os.environ.get("CXX", "g++") if suffix == ".cpp" else os.environ.get("CC", "gcc")
+    subprocess.run([compiler, *flags, str(text), "-o", str(target)], check=True)
+    return target
