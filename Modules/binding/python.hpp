@@ -49,6 +49,15 @@ inline void set_raised_exception(PyObject* exception) noexcept {
 #endif
 }
 
+// 3.13: public. Has the end of the whole runtime begun, so that no other thread can attach any more?
+inline bool is_finalizing() noexcept {
+#if PY_VERSION_HEX >= 0x030D0000
+  return Py_IsFinalizing() != 0;
+#else
+  return _Py_IsFinalizing() != 0;
+#endif
+}
+
 // Slots that tell the interpreter what this module is ready for. Where there is no such slot yet, it is the end of the
 // table: so these come last, the younger one behind the older.
 #if PY_VERSION_HEX >= 0x030C0000

@@ -81,18 +81,27 @@ void Registry::stop_kernels() {
     }
   }
   for (const auto& kernel : kernels) kernel->stop();
-  detached([&] {
+  const auto join_all = [&] {
     for (const auto& kernel : kernels) {
       while (kernel->join(core::never) != core::Wake::woken) {
       }
     }
-  });
+  };
+  if (is_finalizing()) {
+    join_all();
+  } else {
+    detached(join_all);
+  }
   forget_finished();
 }
 
 void Registry::shut_down() {
   try {
-    while (const std::shared_ptr<Runner> runner = next_to_join()) {
+    // Before 3.14, a subinterpreter that nobody closed ends when the runtime is being finalized already. Then no other
+    // thread can attach to come to its end, and this one could not attach again: CPython says that in its own way.
+    while (!is_finalizing()) {
+      const std::shared_ptr<Runner> runner = next_to_join();
+      if (runner == nullptr) break;
       wait_until(core::never, [&](core::Deadline deadline) { return runner->join(deadline); });
     }
   } catch (const PythonError&) {

@@ -109,7 +109,8 @@ void collect(Fields& fields) {
     set_python_exception();
     exception = Ref(get_raised_exception());
   }
-  settle(fields, std::move(value), std::move(exception), runner->stopped());
+  // A kernel that was stopped at exit, or that this process never had, is no news to report.
+  settle(fields, std::move(value), std::move(exception), runner->stopped() || runner->lost_in_fork());
 }
 
 // threading.excepthook(threading.ExceptHookArgs((type, value, traceback, thread))), as threading's own threads do.

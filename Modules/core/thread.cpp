@@ -70,7 +70,7 @@ unsigned fork_generation() noexcept {
 }
 
 Thread::~Thread() {
-  if (ident() != 0 && !lost_in_fork() && !reaped_.exchange(true)) {
+  if (ident() != 0 && !of_another_process() && !reaped_.exchange(true)) {
     must(pthread_detach(reinterpret_cast<pthread_t>(ident())));
   }
 }
@@ -112,7 +112,12 @@ void* Thread::main(void* argument) noexcept {
   return nullptr;
 }
 
-bool Thread::lost_in_fork() const noexcept { return generation_ != fork_generation() && !is_current(); }
+bool Thread::of_another_process() const noexcept { return generation_ != fork_generation() && !is_current(); }
+
+bool Thread::lost_in_fork() const noexcept {
+  const std::uint32_t state = state_.load(std::memory_order_acquire);
+  return (state == starting || state == running) && of_another_process();
+}
 
 bool Thread::is_current() const noexcept {
   return ident() == reinterpret_cast<std::uintptr_t>(pthread_self()) &&
@@ -120,8 +125,7 @@ bool Thread::is_current() const noexcept {
 }
 
 bool Thread::done() const noexcept {
-  const std::uint32_t state = state_.load(std::memory_order_acquire);
-  return state == finished || (state != not_started && lost_in_fork());
+  return state_.load(std::memory_order_acquire) == finished || lost_in_fork();
 }
 
 std::uint64_t Thread::native_id() const noexcept {
@@ -137,7 +141,7 @@ Wake Thread::join(Deadline deadline) noexcept {
     if (wake != Wake::woken) return wake;
   }
   // run() is over: the thread has nothing left to do but return, so this does not block for long.
-  if (ident() != 0 && !lost_in_fork() && !reaped_.exchange(true)) {
+  if (ident() != 0 && !of_another_process() && !reaped_.exchange(true)) {
     must(pthread_join(reinterpret_cast<pthread_t>(ident()), nullptr));
   }
   return Wake::woken;

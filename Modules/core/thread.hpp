@@ -47,7 +47,7 @@ class Thread : public std::enable_shared_from_this<Thread> {
   bool started() const noexcept { return state_.load(std::memory_order_acquire) != not_started; }
   bool done() const noexcept;
 
-  // Did this process fork since spawn()? Then the thread stayed behind in the parent.
+  // Did this process fork before the thread was done? Then it stayed behind in the parent.
   bool lost_in_fork() const noexcept;
   bool is_current() const noexcept;
 
@@ -63,6 +63,7 @@ class Thread : public std::enable_shared_from_this<Thread> {
   enum State : std::uint32_t { not_started, starting, running, finished };
 
   static void* main(void* self) noexcept;
+  bool of_another_process() const noexcept;
   void set_state(State state) noexcept;
 
   std::atomic<std::uint32_t> state_{not_started};

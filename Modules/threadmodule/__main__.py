@@ -19,7 +19,7 @@ import signal
 import statistics
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
@@ -318,6 +318,8 @@ def npy_header(data: memoryview, path: Path) -> tuple[str, int, int]:
     try:
         header = ast.literal_eval(bytes(data[start:offset]).decode("utf-8"))
         descr, shape = str(header["descr"]), tuple(map(int, header["shape"]))
+        if min(shape, default=0) < 0:
+            raise ValueError("negative length")
     except (ValueError, SyntaxError, KeyError, TypeError) as error:
         raise Mistake(f"{path}: not a readable .npy header") from error
     order, dtype = descr[:1], descr[1:]
@@ -355,7 +357,9 @@ def run(arguments: argparse.Namespace) -> None:
     if len(paths) != FILE_KERNELS[kernel]:
         raise Mistake(f"{kernel} takes {FILE_KERNELS[kernel]} file(s), got {len(paths)}")
     if arguments.in_place != (kernel == "square"):
-        raise Mistake("square overwrites its file: say --in-place" if kernel == "square" else "--in-place is for square")
+        raise Mistake(
+            "square overwrites its file: say --in-place" if kernel == "square" else "--in-place is for square"
+        )
     arrays = [map_file(path, arguments.dtype, arguments.in_place) for path in paths]
     options = {"out": arrays[0]} if arguments.in_place else {}
     seconds, result = timed(lambda: getattr(threadmodule, kernel)(*arrays, threads=arguments.threads, **options))

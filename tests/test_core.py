@@ -1,0 +1,47 @@
+"""The core alone: tests/core/test_core.cpp, built as it is and with sanitizers; and on other systems, as far as a
+compiler can tell."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+CORE = sorted((ROOT / "Modules" / "core").rglob("*.cpp"))
+FLAGS = ["-std=c++20", "-O1", "-g", "-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-Werror", "-I", ROOT / "Modules"]
+
+
+@pytest.mark.parametrize("sanitizer", [None, "address,undefined", "thread"])
+def test_core(sanitizer: str | None, tmp_path: Path) -> None:
+    program = tmp_path / "test_core"
+    instrument = [f"-fsanitize={sanitizer}", "-fno-sanitize-recover=all"] if sanitizer else []
+    compiler = os.environ.get("CXX", "g++")
+    sources = [*CORE, ROOT / "tests" / "core" / "test_core.cpp"]
+    subprocess.run([compiler, *FLAGS, *instrument, "-pthread", *sources, "-o", program], check=True)
+    # TSan wants its shadow memory where address space layout randomization may have put something else.
+    run = ["setarch", "-R", program] if sanitizer == "thread" else [program]
+    done = subprocess.run(run, capture_output=True, text=True, timeout=300, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "13 passed, 0 failed\n", "")
+
+
+def test_the_core_never_sees_python() -> None:
+    for path in (ROOT / "Modules" / "core").rglob("*.[ch]pp"):
+        text = path.read_text(encoding="utf-8")
+        assert "Python.h" not in text, path
+        assert "binding/" not in text, path
+
+
+def test_the_binding_never_calls_posix_threads() -> None:
+    for path in (ROOT / "Modules" / "binding").rglob("*.[ch]pp"):
+        code = re.sub(r"//.*|\"[^\"]*\"", "", path.read_text(encoding="utf-8"))
+        assert "pthread_" not in code, path
+
+
+def test_version_differences_live_in_one_file() -> None:
+    for path in (ROOT / "Modules").rglob("*.[ch]pp"):
+        if path.name != "python.hpp":
+            assert "PY_VERSION_HEX" not in path.read_text(encoding="utf-8"), path
