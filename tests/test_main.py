@@ -90,9 +90,9 @@ def test_the_file_is_mapped_and_not_copied(tmp_path: Path) -> None:
     """A sparse file far larger than the memory that the process may have."""
     path = tmp_path / "sparse"
     with path.open("wb") as file:
-        file.truncate(1 << 31)
+        file.truncate(3 << 30)
     code = (
-        "import resource, runpy, sys; resource.setrlimit(resource.RLIMIT_DATA, (1 << 29, 1 << 29));"
+        "import resource, runpy, sys; resource.setrlimit(resource.RLIMIT_DATA, (2 << 30, 2 << 30));"
         f"sys.argv[1:] = ['run', 'sum', {str(path)!r}, '--dtype', 'u1'];"
         "runpy.run_module('threadmodule', run_name='__main__')"
     )

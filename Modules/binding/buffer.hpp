@@ -15,7 +15,9 @@ class Buffer {
   // contiguous, or read-only and to be written. ValueError: its elements are of no type that a kernel knows (f4, f8,
   // i1 to i8, u1 to u8, in the machine's byte order), or not aligned.
   Buffer(const char* function, const char* argument, PyObject* object, Access access);
-  ~Buffer() { PyBuffer_Release(&view_); }
+  ~Buffer() {
+    if (may_release()) PyBuffer_Release(&view_);
+  }
   Buffer(const Buffer&) = delete;
   Buffer& operator=(const Buffer&) = delete;
 

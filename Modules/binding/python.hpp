@@ -49,6 +49,17 @@ inline void set_raised_exception(PyObject* exception) noexcept {
 #endif
 }
 
+// May this thread release references? Before 3.14, CPython ends a thread that wants to attach to an interpreter which
+// is being finalized by pthread_exit, and glibc does that by unwinding the stack: then destructors run detached. What
+// they do not release goes with the process.
+inline bool may_release() noexcept {
+#if PY_VERSION_HEX >= 0x030E0000
+  return true;
+#else
+  return PyGILState_Check() != 0;
+#endif
+}
+
 // 3.13: public. Has the end of the whole runtime begun, so that no other thread can attach any more?
 inline bool is_finalizing() noexcept {
 #if PY_VERSION_HEX >= 0x030D0000

@@ -22,7 +22,9 @@ class Ref {
     Py_XDECREF(old);
     return *this;
   }
-  ~Ref() { Py_XDECREF(object_); }
+  ~Ref() {
+    if (object_ != nullptr && may_release()) Py_DECREF(object_);
+  }
 
   static Ref copy(PyObject* borrowed) noexcept { return Ref(Py_XNewRef(borrowed)); }
 

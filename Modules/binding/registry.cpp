@@ -71,26 +71,22 @@ std::shared_ptr<Runner> Registry::next_to_join() {
   return nullptr;
 }
 
-void Registry::stop_kernels() {
-  Runners kernels;
+void Registry::quiesce() {
+  Runners runners;
   {
     const std::lock_guard lock(mutex);
     closed_ = true;
-    for (const auto& runner : runners_) {
-      if (runner->call != nullptr) kernels.push_back(runner);
-    }
+    runners = runners_;
   }
-  for (const auto& kernel : kernels) kernel->stop();
-  const auto join_all = [&] {
-    for (const auto& kernel : kernels) {
-      while (kernel->join(core::never) != core::Wake::woken) {
-      }
+  const auto quiesce_all = [&] {
+    for (const auto& runner : runners) {
+      if (!runner->done()) runner->quiesce();
     }
   };
   if (is_finalizing()) {
-    join_all();
+    quiesce_all();
   } else {
-    detached(join_all);
+    detached(quiesce_all);
   }
   forget_finished();
 }
@@ -105,10 +101,10 @@ void Registry::shut_down() {
       wait_until(core::never, [&](core::Deadline deadline) { return runner->join(deadline); });
     }
   } catch (const PythonError&) {
-    stop_kernels();
+    quiesce();
     throw;
   }
-  stop_kernels();
+  quiesce();
 }
 
 }  // namespace binding

@@ -26,7 +26,7 @@ class Registry {
   std::shared_ptr<Runner> current();
 
   // At exit, attached: joins the threads that are no daemons, lets no more begin, and stops the kernels that still
-  // run, so that none of them reads the memory of an interpreter that is gone. Ctrl-C ends the first part.
+  // run, so that no thread of ours uses an interpreter that is gone. Ctrl-C ends the first part.
   void shut_down();
 
  private:
@@ -34,7 +34,7 @@ class Registry {
 
   void forget_finished();
   std::shared_ptr<Runner> next_to_join();
-  void stop_kernels();
+  void quiesce();
 
   Runners runners_;
   bool closed_ = false;

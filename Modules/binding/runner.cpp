@@ -25,6 +25,12 @@ void KernelRunner::rethrow() const {
   if (error_) std::rethrow_exception(error_);
 }
 
+void KernelRunner::quiesce() noexcept {
+  control_.stop();
+  while (join(core::never) != core::Wake::woken) {
+  }
+}
+
 // Python code
 
 PythonRunner::PythonRunner(bool is_daemon, PyObject* thread, Body body)
@@ -32,23 +38,31 @@ PythonRunner::PythonRunner(bool is_daemon, PyObject* thread, Body body)
 
 void PythonRunner::start(std::string name) {
   Ref owned = Ref::copy(thread_);
-  spawn(std::move(name));
-  // The new thread needs the interpreter to be there while it makes its thread state: so this one waits for it.
-  detached([&] {
-    while (birth_.load(std::memory_order_acquire) == unborn) core::park(birth_, unborn, core::never);
-    if (birth_.load(std::memory_order_relaxed) == out_of_memory) {
-      while (join(core::never) != core::Wake::woken) {
-      }
-    }
-  });
-  if (birth_.load(std::memory_order_relaxed) == out_of_memory) throw std::bad_alloc();
+  try {
+    spawn(std::move(name));
+  } catch (...) {
+    set_birth(stillborn);
+    throw;
+  }
+  detached([&] { quiesce(); });
+  if (birth_.load(std::memory_order_relaxed) == stillborn) throw std::bad_alloc();
   owned.release();  // to the thread
+}
+
+void PythonRunner::set_birth(Birth birth) noexcept {
+  birth_.store(birth, std::memory_order_release);
+  core::unpark_all(birth_);
+}
+
+// The new thread needs the interpreter to be there until it has a thread state. Whoever starts it waits for that, but
+// a daemon that starts a daemon does not keep the interpreter alive: so the exit hook waits too.
+void PythonRunner::quiesce() noexcept {
+  while (birth_.load(std::memory_order_acquire) == unborn) core::park(birth_, unborn, core::never);
 }
 
 void PythonRunner::run() noexcept {
   PyThreadState* state = PyThreadState_New(interpreter_);
-  birth_.store(state == nullptr ? out_of_memory : alive, std::memory_order_release);
-  core::unpark_all(birth_);
+  set_birth(state == nullptr ? stillborn : alive);
   if (state == nullptr) return;
   attach(state);
   try {

@@ -21,8 +21,9 @@ class Runner : public core::Thread {
   // Starts the POSIX thread. Attached. Throws CannotStartThread or std::bad_alloc, and then nothing runs.
   virtual void start(std::string name) { spawn(std::move(name)); }
 
-  // Asks the thread to end before its time, where that is possible: a kernel does at its next chunk.
-  virtual void stop() noexcept {}
+  // At exit, detached: a kernel is stopped and joined. Of a Python thread, only the birth is awaited: from then on
+  // the interpreter knows it.
+  virtual void quiesce() noexcept = 0;
 
   virtual bool stopped() const noexcept { return false; }
 
@@ -43,7 +44,7 @@ class KernelRunner final : public Runner {
  public:
   KernelRunner(bool is_daemon, std::shared_ptr<Call> prepared);
 
-  void stop() noexcept override { control_.stop(); }
+  void quiesce() noexcept override;
   bool stopped() const noexcept override { return control_.stopped(); }
   void rethrow() const override;
 
@@ -64,11 +65,13 @@ class PythonRunner final : public Runner {
   PythonRunner(bool is_daemon, PyObject* thread, Body body);
 
   void start(std::string name) override;
+  void quiesce() noexcept override;
 
  private:
-  enum Birth : std::uint32_t { unborn, alive, out_of_memory };
+  enum Birth : std::uint32_t { unborn, alive, stillborn };
 
   void run() noexcept override;
+  void set_birth(Birth birth) noexcept;
 
   PyObject* const thread_;
   const Body body_;

@@ -127,18 +127,11 @@ void report(PyObject* self, PyObject* exception) {
 
 // What the POSIX thread of a Python target does, attached.
 void Thread_main(PyObject* self) noexcept {
-  // In an interpreter that is being finalized, pthread_exit may leave from this call: so nothing stands between it
-  // and the handler that would have to be destroyed.
-  PyObject* value = nullptr;
-  try {
-    value = PyObject_CallMethod(self, "run", nullptr);
-  } catch (...) {
-    sleep_for_ever();
-  }
   boundary(0, [&] {
-    Ref exception(value == nullptr ? get_raised_exception() : nullptr);
+    Ref value(PyObject_CallMethod(self, "run", nullptr));
+    Ref exception(value ? nullptr : get_raised_exception());
     const Ref to_report = Ref::copy(exception.get());
-    settle(cast(self)->fields, Ref(value), std::move(exception), true);
+    settle(cast(self)->fields, std::move(value), std::move(exception), true);
     if (to_report) report(self, to_report.get());
     return 0;
   });

@@ -16,8 +16,8 @@ core::Deadline deadline_from(const char* function, PyObject* timeout) {
   }
   if (std::isnan(seconds)) raise(PyExc_ValueError, "%s() argument 'timeout' must not be NaN", function);
   if (seconds > timeout_max) {
-    raise(PyExc_OverflowError, "%s() argument 'timeout' must be at most %lld seconds (TIMEOUT_MAX), got %S",
-          function, static_cast<long long>(timeout_max), timeout);
+    raise(PyExc_OverflowError, "%s() argument 'timeout' must be at most %lld seconds (TIMEOUT_MAX), got %S", function,
+          static_cast<long long>(timeout_max), timeout);
   }
   if (seconds <= 0) return core::Clock::now();
   // Rounded up: a wait may be longer than asked for, never shorter.

@@ -423,4 +423,7 @@ def main() -> int:
 
 
 if __name__ == "__main__":
+    # The functions above go to other processes by the name of their module, and `__main__` is another module there.
+    from threadmodule.__main__ import main
+
     sys.exit(main())
