@@ -134,10 +134,11 @@ void add_kernels(PyObject* module, PyTypeObject* kernel_type) {
 
 std::shared_ptr<Call> prepare_call(PyObject* kernel, PyObject* args, PyObject* kwargs) {
   // As a vectorcall passes them: the positional values, the keyword values, and a tuple of the keywords.
-  std::vector<PyObject*> values;
   const Py_ssize_t positional = PyTuple_GET_SIZE(args);
+  const Py_ssize_t named = PyDict_GET_SIZE(kwargs);
+  std::vector<PyObject*> values;
+  values.reserve(static_cast<std::size_t>(positional + named));
   for (Py_ssize_t i = 0; i < positional; ++i) values.push_back(PyTuple_GET_ITEM(args, i));
-  const Py_ssize_t named = kwargs == nullptr ? 0 : PyDict_GET_SIZE(kwargs);
   const Ref keywords = own(PyTuple_New(named));
   PyObject* keyword = nullptr;
   PyObject* value = nullptr;

@@ -20,7 +20,7 @@ extern PyType_Spec Kernel_spec;
 // Adds the built-in kernels to the module.
 void add_kernels(PyObject* module, PyTypeObject* kernel_type);
 
-// The call kernel(*args, **kwargs), parsed and with its buffers held, but not run. `kwargs` may be NULL.
+// The call kernel(*args, **kwargs), parsed and with its buffers held, but not run.
 std::shared_ptr<Call> prepare_call(PyObject* kernel, PyObject* args, PyObject* kwargs);
 
 }  // namespace binding

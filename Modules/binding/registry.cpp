@@ -12,7 +12,7 @@ void Registry::add(std::shared_ptr<Runner> runner) {
   forget_finished();
   bool closed = false;
   {
-    const std::lock_guard lock(mutex);
+    const std::scoped_lock lock(mutex);
     closed = closed_;
     if (!closed) runners_.push_back(std::move(runner));
   }
@@ -21,7 +21,7 @@ void Registry::add(std::shared_ptr<Runner> runner) {
 
 void Registry::orphan(Runner& runner) {
   std::shared_ptr<Call> call;  // goes after the lock: its exporters may run Python code
-  const std::lock_guard lock(mutex);
+  const std::scoped_lock lock(mutex);
   if (runner.done()) {
     call = std::move(runner.call);
   } else {
@@ -33,7 +33,7 @@ void Registry::forget_finished() {
   Runners orphans;
   std::vector<std::shared_ptr<Call>> calls;
   {
-    const std::lock_guard lock(mutex);
+    const std::scoped_lock lock(mutex);
     std::erase_if(runners_, [&](const std::shared_ptr<Runner>& runner) {
       if (!runner->done()) return false;
       if (runner->orphaned) {
@@ -55,17 +55,15 @@ void Registry::forget_finished() {
 }
 
 std::shared_ptr<Runner> Registry::current() {
-  const std::lock_guard lock(mutex);
-  const auto found =
-      std::find_if(runners_.begin(), runners_.end(), [](const auto& runner) { return runner->is_current(); });
+  const std::scoped_lock lock(mutex);
+  const auto found = std::ranges::find_if(runners_, [](const auto& runner) { return runner->is_current(); });
   return found == runners_.end() ? nullptr : *found;
 }
 
 std::shared_ptr<Runner> Registry::next_to_join() {
-  const std::lock_guard lock(mutex);
-  const auto found = std::find_if(runners_.begin(), runners_.end(), [](const auto& runner) {
-    return !runner->daemon && !runner->done() && !runner->is_current();
-  });
+  const std::scoped_lock lock(mutex);
+  const auto found = std::ranges::find_if(
+      runners_, [](const auto& runner) { return !runner->daemon && !runner->done() && !runner->is_current(); });
   if (found != runners_.end()) return *found;
   closed_ = true;  // in the same breath, so that no thread begins between the last look and the closing
   return nullptr;
@@ -74,7 +72,7 @@ std::shared_ptr<Runner> Registry::next_to_join() {
 void Registry::quiesce() {
   Runners runners;
   {
-    const std::lock_guard lock(mutex);
+    const std::scoped_lock lock(mutex);
     closed_ = true;
     runners = runners_;
   }

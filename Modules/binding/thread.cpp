@@ -54,7 +54,7 @@ Fields& initialized(PyObject* self) {
 // Looks at the fields under the lock, for as long as a copy of what is wanted takes.
 template <class F>
 auto locked(Fields& fields, F&& look) {
-  const std::lock_guard lock(fields.registry->mutex);
+  const std::scoped_lock lock(fields.registry->mutex);
   return look(fields);
 }
 
@@ -227,7 +227,7 @@ int Thread_init(PyObject* self, PyObject* args, PyObject* kwargs) {
   Work work{target == Py_None ? Ref() : Ref::copy(target), std::move(args_tuple), std::move(kwargs_copy)};
   bool first = false;
   {
-    const std::lock_guard lock(state.registry->mutex);
+    const std::scoped_lock lock(state.registry->mutex);
     first = fields.registry == nullptr;
     if (first) {
       fields.work = std::move(work);

@@ -88,6 +88,7 @@ namespace detail {
 // /proc/self/cgroup has a line `0::/path` (v2) or `N:controller,controller:/path` (v1) for each hierarchy.
 unsigned cgroup_quota(const char* root) {
   const std::string base(root);
+  const std::string mounts = base + "sys/fs/cgroup";
   std::ifstream file(base + "proc/self/cgroup");
   unsigned quota = 0;
   for (std::string line; std::getline(file, line);) {
@@ -99,10 +100,10 @@ unsigned cgroup_quota(const char* root) {
     if (group == "/") group.clear();
     unsigned found = 0;
     if (controllers.empty()) {
-      found = tightest(base + "sys/fs/cgroup", group, quota_v2);
+      found = tightest(mounts, group, quota_v2);
     } else if (names_cpu(controllers)) {
-      found = tightest(base + "sys/fs/cgroup/" + controllers, group, quota_v1);
-      if (found == 0) found = tightest(base + "sys/fs/cgroup/cpu", group, quota_v1);
+      found = tightest(mounts + '/' + controllers, group, quota_v1);
+      if (found == 0) found = tightest(mounts + "/cpu", group, quota_v1);
     }
     if (found != 0) quota = quota == 0 ? found : std::min(quota, found);
   }

@@ -106,6 +106,10 @@ void Control::poll_if_due() noexcept {
 
 void parallel_for(Control& control, std::size_t count, std::size_t grain, Body body, void* context) {
   if (count == 0) return;
+  if (count <= grain) {
+    body(context, 0, count);
+    return;
+  }
   Job job{control, count, grain, body, context};
   {
     const Helpers helpers(job, threads_for(control, job.chunks()) - 1);

@@ -20,7 +20,7 @@ static_assert(sizeof(std::atomic<std::uint32_t>) == sizeof(std::uint32_t), "a fu
 
 Wake park(const std::atomic<std::uint32_t>& word, std::uint32_t expected, Deadline deadline) noexcept {
   timespec until{};
-  timespec* timeout = nullptr;
+  const timespec* timeout = nullptr;
   if (deadline != never) {
     // steady_clock counts from CLOCK_MONOTONIC's zero, which FUTEX_WAIT_BITSET takes as an absolute time.
     const auto since_boot = deadline.time_since_epoch();

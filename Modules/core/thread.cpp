@@ -124,9 +124,7 @@ bool Thread::is_current() const noexcept {
          state_.load(std::memory_order_acquire) == running;
 }
 
-bool Thread::done() const noexcept {
-  return state_.load(std::memory_order_acquire) == finished || lost_in_fork();
-}
+bool Thread::done() const noexcept { return state_.load(std::memory_order_acquire) == finished || lost_in_fork(); }
 
 std::uint64_t Thread::native_id() const noexcept {
   while (state_.load(std::memory_order_acquire) == starting && !lost_in_fork()) park(state_, starting, never);

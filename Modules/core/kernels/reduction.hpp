@@ -20,6 +20,7 @@ constexpr std::size_t half(std::size_t count, std::size_t block) noexcept {
 // part(i, j) -> Part for each chunk [i, j) of [begin, end), which is not empty; parts are added with +=.
 template <class Part, class F>
 Part reduce(Control& control, std::size_t begin, std::size_t end, const F& part) {
+  if (end - begin <= chunk_size) return part(begin, end);
   constexpr std::size_t block = chunk_size << 16;  // bounds the parts held at a time: pi(10**13) needs no gigabytes
   if (end - begin > block) {
     const std::size_t middle = begin + half(end - begin, block);

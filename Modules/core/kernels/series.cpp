@@ -22,8 +22,8 @@ Wide sum_of_squares(std::uint64_t n, Control& control) {
 
 double pi(std::uint64_t n, Control& control) {
   const double step = 1.0 / static_cast<double>(n);
-  const double sum = reduce<double>(control, 0, n, [step](std::size_t begin, std::size_t end) {
-    const double first = static_cast<double>(begin) + 0.5;
+  const auto sum = reduce<double>(control, 0, n, [step](std::size_t begin, std::size_t end) {
+    const auto first = static_cast<double>(begin) + 0.5;
     return sum_terms(0, end - begin, [first, step](std::size_t i) {
       // An int32 becomes a double in one vector instruction, a size_t does not.
       const double x = (first + static_cast<double>(static_cast<std::int32_t>(i))) * step;
