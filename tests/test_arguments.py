@@ -75,7 +75,7 @@ def test_twice(call: Callable[..., Any]) -> None:
 
 
 def test_keywords_that_are_no_strings() -> None:
-    thread = threadmodule.Thread(target=threadmodule.sum, kwargs={1: b"abc"})  # type: ignore[dict-item]
+    thread = threadmodule.Thread(target=threadmodule.sum, kwargs={1: b"abc"})
     with pytest.raises(TypeError, match="keywords must be strings"):
         thread.start()
 

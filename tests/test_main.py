@@ -16,7 +16,7 @@ COMMAND = [sys.executable, "-m", "threadmodule"]
 
 
 def command(*args: str | Path, **kwargs: object) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(  # type: ignore[call-overload, no-any-return]
+    return subprocess.run(
         [*COMMAND, *map(str, args)], capture_output=True, text=True, timeout=120, check=False, **kwargs
     )
 

@@ -89,9 +89,9 @@ def test_the_kernel_type() -> None:
     with pytest.raises(TypeError):
         type("Sub", (threadmodule.Kernel,), {})
     with pytest.raises(TypeError):
-        threadmodule.Kernel.x = 1  # type: ignore[attr-defined]
+        threadmodule.Kernel.x = 1
     with pytest.raises(AttributeError):
-        threadmodule.sum.x = 1  # type: ignore[attr-defined]
+        threadmodule.sum.x = 1
 
 
 def test_a_kernel_in_a_class_is_not_bound() -> None:
@@ -162,9 +162,9 @@ DATA = bytearray(100_000)
         lambda: threadmodule.sum_of_squares(10**5),
         lambda: threadmodule.pi(10**5),
         lambda: threadmodule.do_math(),
-        fails(TypeError, lambda: threadmodule.sum()),  # type: ignore[call-arg]
-        fails(TypeError, lambda: threadmodule.sum(3)),  # type: ignore[arg-type]
-        fails(TypeError, lambda: threadmodule.sum(DATA, x=1)),  # type: ignore[call-arg]
+        fails(TypeError, lambda: threadmodule.sum()),
+        fails(TypeError, lambda: threadmodule.sum(3)),
+        fails(TypeError, lambda: threadmodule.sum(DATA, x=1)),
         fails(ValueError, lambda: threadmodule.sum(DATA, threads=0)),
         fails(ValueError, lambda: threadmodule.dot(DATA, b"")),
         fails(BufferError, lambda: threadmodule.square(DATA, bytes(100_000))),

@@ -61,7 +61,7 @@ def test_wrong_n(n: Any, error: type[Exception], message: str, capfd: pytest.Cap
 def test_wrong_number_of_arguments() -> None:
     for args in [(), (1, 2)]:
         with pytest.raises(TypeError, match=r"start_threads\(\) takes exactly 1 argument"):
-            threadmodule.start_threads(*args)  # type: ignore[call-arg]
+            threadmodule.start_threads(*args)
 
 
 def test_closed_output() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import array
+import contextlib
 import gc
 import pickle
 import sys
@@ -126,6 +127,37 @@ def test_many_at_once() -> None:
     assert [thread.result() for thread in threads] == [2**i for i in range(200)]
 
 
+def test_many_threads_use_one(thread: Thread) -> None:
+    """Exactly one of them starts it, and nothing they do besides disturbs."""
+    barrier = threading.Barrier(8)
+    started: list[bool] = []
+
+    def use(number: int) -> None:
+        barrier.wait(60)
+        for _ in range(20):
+            with contextlib.suppress(RuntimeError):
+                thread.start()
+                started.append(True)
+            thread.name = f"name {number}"
+            assert thread.name.startswith("name")
+            assert "Thread(" in repr(thread)
+            assert thread.daemon is False
+            thread.is_alive()
+            with contextlib.suppress(RuntimeError):  # not started yet
+                assert thread.result(60) == 294
+                thread.join(60)
+                assert thread.ident is not None
+                assert thread.native_id is not None
+
+    users = [threading.Thread(target=use, args=(number,)) for number in range(8)]
+    for user in users:
+        user.start()
+    for user in users:
+        user.join()
+    assert started == [True]
+    assert thread.result() == 294
+
+
 # Timeouts
 
 
@@ -244,7 +276,7 @@ def test_an_error_in_a_kernel_that_nobody_asks_for(monkeypatch: pytest.MonkeyPat
     if joined:
         thread.join()
     else:
-        assert eventually(lambda thread=thread: not thread.is_alive())  # type: ignore[misc]
+        assert eventually(lambda thread=thread: not thread.is_alive())
     del thread
     gc.collect()
     assert len(seen) == 1
@@ -357,7 +389,7 @@ def test_a_hook_that_raises(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_names() -> None:
     assert Thread(name="mine").name == "mine"
-    assert Thread(name=3).name == "3"  # type: ignore[arg-type]
+    assert Thread(name=3).name == "3"
     assert Thread().name.startswith("Thread-")
     assert Thread(target=threadmodule.sum).name.endswith(" (sum)")
     first, second = Thread(), Thread()
@@ -426,7 +458,7 @@ def test_wrong_arguments(kwargs: dict[str, Any], error: type[Exception], message
     with pytest.raises(error, match=rf"^Thread\(\) argument {message}"):
         Thread(**kwargs)
     with pytest.raises(TypeError, match=r"unexpected keyword|invalid keyword"):
-        Thread(none_such=1)  # type: ignore[call-arg]
+        Thread(none_such=1)
 
 
 # Subclasses
@@ -445,7 +477,7 @@ def test_run_is_overridden() -> None:
 
 def test_run_is_set_on_the_instance() -> None:
     thread = Thread(target=threadmodule.sum, args=(b"abc",))
-    thread.run = lambda: "mine"  # type: ignore[method-assign]
+    thread.run = lambda: "mine"
     thread.start()
     assert thread.result() == "mine"
 
@@ -471,7 +503,7 @@ def test_a_subclass_that_forgets_init() -> None:
 
 def test_init_twice(thread: Thread) -> None:
     with pytest.raises(RuntimeError, match=r"Thread.__init__\(\) called twice"):
-        thread.__init__()  # type: ignore[misc]
+        thread.__init__()
 
 
 def test_threads_are_not_pickled(thread: Thread) -> None:
@@ -483,7 +515,7 @@ def test_threads_are_not_pickled(thread: Thread) -> None:
 
 
 def test_weakrefs_and_attributes(thread: Thread) -> None:
-    thread.anything = 1  # type: ignore[attr-defined]
+    thread.anything = 1
     assert vars(thread) == {"anything": 1}
     reference = weakref.ref(thread)
     assert reference() is thread
@@ -535,7 +567,7 @@ def test_cycles_through_the_buffer_of_a_kernel_are_collected() -> None:
     exporter.thread = Thread(target=threadmodule.sum, args=(exporter,))
     exporter.thread.start()
     reference = weakref.ref(exporter)
-    assert eventually(lambda thread=exporter.thread: not thread.is_alive())  # type: ignore[misc]
+    assert eventually(lambda thread=exporter.thread: not thread.is_alive())
     del exporter
     gc.collect()
     assert reference() is None

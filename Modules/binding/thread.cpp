@@ -9,6 +9,7 @@
 #include "binding/kernel.hpp"
 #include "binding/runner.hpp"
 #include "binding/state.hpp"
+#include "binding/thread_fields.hpp"
 #include "binding/timeout.hpp"
 
 namespace binding {
@@ -16,101 +17,21 @@ namespace {
 
 // Data
 
-// What the thread is to do. Empty once it is done.
-struct Work {
-  Ref target;
-  Ref args;
-  Ref kwargs;
-};
-
-// The fields of a Thread object. From the end of __init__ on, they are read and written under Registry::mutex.
-struct Fields {
-  std::shared_ptr<Registry> registry;  // set last by __init__: NULL means that a subclass forgot to call it
-  std::shared_ptr<Runner> runner;      // set by start()
-  Work work;
-  Ref name;
-  bool daemon = false;
-  bool settled = false;   // value or exception is set
-  bool reported = false;  // somebody has seen the exception
-  Ref value;
-  Ref exception;
-};
-
 struct ThreadObject {
   PyObject_HEAD
   PyObject* dict;  // t.anything = 1 works, as it does in threading
   PyObject* weakrefs;
-  Fields fields;
+  ThreadFields fields;
 };
 
 ThreadObject* cast(PyObject* self) noexcept { return reinterpret_cast<ThreadObject*>(self); }
 
-Fields& initialized(PyObject* self) {
-  Fields& fields = cast(self)->fields;
-  if (fields.registry == nullptr) raise(PyExc_RuntimeError, "Thread.__init__() not called");
-  return fields;
-}
-
-// Looks at the fields under the lock, for as long as a copy of what is wanted takes.
-template <class F>
-auto locked(Fields& fields, F&& look) {
-  const std::scoped_lock lock(fields.registry->mutex);
-  return look(fields);
-}
-
-std::shared_ptr<Runner> runner_of(Fields& fields) {
-  return locked(fields, [](Fields& f) { return f.runner; });
-}
-
-Ref name_of(Fields& fields) {
-  return locked(fields, [](Fields& f) { return Ref::copy(f.name.get()); });
-}
-
-Work work_of(Fields& fields) {
-  return locked(fields, [](Fields& f) {
-    return Work{Ref::copy(f.work.target.get()), Ref::copy(f.work.args.get()), Ref::copy(f.work.kwargs.get())};
-  });
-}
-
-// Outcome
-
-void settle(Fields& fields, Ref value, Ref exception, bool reported) {
-  // What these hold goes after the lock: its destructors may run Python code.
-  Work work;
-  std::shared_ptr<Call> call;
-  locked(fields, [&](Fields& f) {
-    if (f.settled) return;
-    f.settled = true;
-    f.reported = reported;
-    f.value = std::move(value);
-    f.exception = std::move(exception);
-    work = std::move(f.work);
-    call = std::move(f.runner->call);
-  });
-}
-
-// Takes over from a thread that is done what it has not settled itself. Several threads may come here at once.
-void collect(Fields& fields) {
-  std::shared_ptr<Runner> runner;
-  std::shared_ptr<Call> call;
-  const bool settled = locked(fields, [&](Fields& f) {
-    runner = f.runner;
-    call = runner->call;
-    return f.settled;
-  });
-  if (settled) return;
-  Ref value;
-  Ref exception;
-  try {
-    if (runner->lost_in_fork()) raise(PyExc_RuntimeError, "the thread stayed in the parent process at fork()");
-    runner->rethrow();
-    value = call->result();
-  } catch (...) {
-    set_python_exception();
-    exception = Ref(get_raised_exception());
+ThreadFields& initialized(PyObject* self) {
+  ThreadFields& fields = cast(self)->fields;
+  if (!fields.initialized.load(std::memory_order_acquire)) {
+    raise(PyExc_RuntimeError, "Thread.__init__() not called");
   }
-  // A kernel that was stopped at exit, or that this process never had, is no news to report.
-  settle(fields, std::move(value), std::move(exception), runner->stopped() || runner->lost_in_fork());
+  return fields;
 }
 
 // threading.excepthook(threading.ExceptHookArgs((type, value, traceback, thread))), as threading's own threads do.
@@ -142,7 +63,7 @@ void Thread_main(PyObject* self) noexcept {
 
 PyObject* Thread_new(PyTypeObject* type, PyObject*, PyObject*) noexcept {
   PyObject* self = type->tp_alloc(type, 0);
-  if (self != nullptr) new (&cast(self)->fields) Fields();
+  if (self != nullptr) new (&cast(self)->fields) ThreadFields();
   return self;
 }
 
@@ -223,17 +144,18 @@ int Thread_init(PyObject* self, PyObject* args, PyObject* kwargs) {
     refuse_daemon_in_subinterpreter(is_daemon);
   }
 
-  Fields& fields = cast(self)->fields;
+  ThreadFields& fields = cast(self)->fields;
   Work work{target == Py_None ? Ref() : Ref::copy(target), std::move(args_tuple), std::move(kwargs_copy)};
   bool first = false;
   {
     const std::scoped_lock lock(state.registry->mutex);
-    first = fields.registry == nullptr;
+    first = !fields.initialized.load(std::memory_order_relaxed);
     if (first) {
       fields.work = std::move(work);
       fields.name = std::move(name_text);
       fields.daemon = is_daemon;
       fields.registry = state.registry;
+      fields.initialized.store(true, std::memory_order_release);
     }
   }
   if (!first) raise(PyExc_RuntimeError, "Thread.__init__() called twice");
@@ -242,7 +164,7 @@ int Thread_init(PyObject* self, PyObject* args, PyObject* kwargs) {
 
 int Thread_traverse(PyObject* self, visitproc visit, void* arg) noexcept {
   const ThreadObject* thread = cast(self);
-  const Fields& fields = thread->fields;
+  const ThreadFields& fields = thread->fields;
   Py_VISIT(Py_TYPE(self));
   Py_VISIT(thread->dict);
   for (const Ref* ref :
@@ -253,7 +175,7 @@ int Thread_traverse(PyObject* self, visitproc visit, void* arg) noexcept {
 }
 
 int Thread_clear(PyObject* self) noexcept {
-  Fields& fields = cast(self)->fields;
+  ThreadFields& fields = cast(self)->fields;
   Py_CLEAR(cast(self)->dict);
   for (Ref* ref : {&fields.work.target, &fields.work.args, &fields.work.kwargs, &fields.value, &fields.exception})
     *ref = Ref();
@@ -265,7 +187,7 @@ int Thread_clear(PyObject* self) noexcept {
 void Thread_finalize(PyObject* self) noexcept {
   PyObject* pending = get_raised_exception();
   boundary(0, [&] {
-    Fields& fields = cast(self)->fields;
+    ThreadFields& fields = cast(self)->fields;
     const std::shared_ptr<Runner> runner = fields.runner;
     if (runner == nullptr || !runner->done()) return 0;
     collect(fields);
@@ -284,7 +206,7 @@ void Thread_dealloc(PyObject* self) noexcept {
   PyObject_GC_UnTrack(self);
   if (cast(self)->weakrefs != nullptr) PyObject_ClearWeakRefs(self);
   Thread_clear(self);
-  cast(self)->fields.~Fields();
+  cast(self)->fields.~ThreadFields();
   type->tp_free(self);
   Py_DECREF(type);
 }
@@ -328,10 +250,10 @@ bool is_kernel(const State& state, PyObject* object) {
   return reinterpret_cast<PyObject*>(Py_TYPE(object)) == state.kernel_type.get();
 }
 
-std::shared_ptr<Runner> make_runner(PyObject* self, Fields& fields) {
+std::shared_ptr<Runner> make_runner(PyObject* self, ThreadFields& fields) {
   const State& state = *state_slot(module_of(Py_TYPE(self)));
   const Work work = work_of(fields);
-  const bool daemon = locked(fields, [](const Fields& f) { return f.daemon; });
+  const bool daemon = daemon_of(fields);
   if (work.target && is_kernel(state, work.target.get()) && runs_its_target(self)) {
     auto call = prepare_call(work.target.get(), work.args.get(), work.kwargs.get());
     return std::make_shared<KernelRunner>(daemon, std::move(call));
@@ -340,14 +262,14 @@ std::shared_ptr<Runner> make_runner(PyObject* self, Fields& fields) {
 }
 
 Ref Thread_start(PyObject* self, PyObject*) {
-  Fields& fields = initialized(self);
+  ThreadFields& fields = initialized(self);
   if (runner_of(fields) != nullptr) raise(PyExc_RuntimeError, "threads can only be started once");
   set_exit_hook(Py_TYPE(self));
   const Ref name = name_of(fields);
   const Ref utf8 = own(PyUnicode_AsEncodedString(name.get(), "utf-8", "replace"));
   std::string os_name = PyBytes_AS_STRING(utf8.get());
   const std::shared_ptr<Runner> runner = make_runner(self, fields);
-  const bool first = locked(fields, [&](Fields& f) {
+  const bool first = locked(fields, [&](ThreadFields& f) {
     if (f.runner != nullptr) return false;
     f.runner = runner;
     return true;
@@ -359,7 +281,7 @@ Ref Thread_start(PyObject* self, PyObject*) {
   } catch (...) {
     // As if nothing had been tried. The registry may know the runner a little longer, but not its call.
     std::shared_ptr<Call> call;
-    locked(fields, [&](Fields& f) {
+    locked(fields, [&](ThreadFields& f) {
       f.runner = nullptr;
       call = std::move(runner->call);
     });
@@ -369,7 +291,7 @@ Ref Thread_start(PyObject* self, PyObject*) {
 }
 
 // Waits for the thread, and takes over what it leaves. False: the timeout passed first.
-bool wait_for(Fields& fields, const char* function, PyObject* timeout) {
+bool wait_for(ThreadFields& fields, const char* function, PyObject* timeout) {
   const core::Deadline deadline = deadline_from(function, timeout);
   const std::shared_ptr<Runner> runner = runner_of(fields);
   if (runner == nullptr || !runner->started()) {
@@ -397,13 +319,13 @@ Ref Thread_result(PyObject* self, PyObject* args, PyObject* kwargs) {
   if (PyArg_ParseTupleAndKeywords(args, kwargs, "|O:result", const_cast<char**>(keywords), &timeout) == 0) {
     throw PythonError();
   }
-  Fields& fields = initialized(self);
+  ThreadFields& fields = initialized(self);
   if (!wait_for(fields, "result", timeout)) {
     raise(PyExc_TimeoutError, "the thread is still running after %S seconds", timeout);
   }
   Ref exception;
   Ref value;
-  locked(fields, [&](Fields& f) {
+  locked(fields, [&](ThreadFields& f) {
     exception = Ref::copy(f.exception.get());
     value = Ref::copy(f.value.get());
     f.reported = true;
@@ -421,11 +343,11 @@ Ref Thread_is_alive(PyObject* self, PyObject*) {
 }
 
 Ref Thread_repr(PyObject* self) {
-  Fields& fields = initialized(self);
+  ThreadFields& fields = initialized(self);
   const std::shared_ptr<Runner> runner = runner_of(fields);
   const bool started = runner != nullptr && runner->started();
   const char* status = !started ? "initial" : runner->done() ? "stopped" : "started";
-  const char* daemon = locked(fields, [](const Fields& f) { return f.daemon; }) ? " daemon" : "";
+  const char* daemon = daemon_of(fields) ? " daemon" : "";
   const Ref type_name = own(PyType_GetName(Py_TYPE(self)));
   const Ref name = name_of(fields);
   if (!started) return own(PyUnicode_FromFormat("<%U(%S, %s%s)>", type_name.get(), name.get(), status, daemon));
@@ -438,24 +360,22 @@ Ref Thread_repr(PyObject* self) {
 Ref Thread_get_name(PyObject* self, void*) { return name_of(initialized(self)); }
 
 int Thread_set_name(PyObject* self, PyObject* value, void*) {
-  Fields& fields = initialized(self);
+  ThreadFields& fields = initialized(self);
   if (value == nullptr) raise(PyExc_AttributeError, "cannot delete attribute 'name' of a Thread");
   Ref name = own(PyObject_Str(value));
-  locked(fields, [&](Fields& f) { std::swap(f.name, name); });
+  locked(fields, [&](ThreadFields& f) { std::swap(f.name, name); });
   return 0;
 }
 
-Ref Thread_get_daemon(PyObject* self, void*) {
-  return own(PyBool_FromLong(locked(initialized(self), [](const Fields& f) { return f.daemon; })));
-}
+Ref Thread_get_daemon(PyObject* self, void*) { return own(PyBool_FromLong(daemon_of(initialized(self)))); }
 
 int Thread_set_daemon(PyObject* self, PyObject* value, void*) {
-  Fields& fields = initialized(self);
+  ThreadFields& fields = initialized(self);
   if (value == nullptr) raise(PyExc_AttributeError, "cannot delete attribute 'daemon' of a Thread");
   const int daemon = PyObject_IsTrue(value);
   check(daemon);
   refuse_daemon_in_subinterpreter(daemon != 0);
-  const bool started = locked(fields, [&](Fields& f) {
+  const bool started = locked(fields, [&](ThreadFields& f) {
     if (f.runner == nullptr) f.daemon = daemon != 0;
     return f.runner != nullptr;
   });
