@@ -38,9 +38,8 @@ typedef struct {
 
     /* Cuts [0, count) into chunks of at most `grain` indices and calls body(context, begin, end) once for each, on at
      * most `threads` threads, the calling one included; 0: as many as the number of chunks is worth. The cuts depend
-     * on count and grain alone. Returns when all are done: 0, or EINVAL for a NULL body or a grain of 0, EAGAIN if
-     * no thread could be started, ENOMEM. A body that has begun is always finished; on an error some chunks are not
-     * begun. */
+     * on count and grain alone. Returns 0 when all are done, or EINVAL at once for a NULL body or a grain of 0. Where
+     * no thread can be started, the calling one does the work alone. */
     int (*parallel_for)(size_t count, size_t grain, unsigned int threads, ThreadmoduleBody body, void *context);
 } ThreadmoduleAPI;
 

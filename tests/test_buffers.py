@@ -39,6 +39,14 @@ def exporters() -> dict[str, Any]:
 def test_every_exporter(name: str) -> None:
     assert threadmodule.sum(exporters()[name]) == 15
     assert threadmodule.dot(exporters()[name], exporters()[name]) == 55
+    view = memoryview(exporters()[name])
+    if not view.readonly:
+        assert threadmodule.square(exporters()[name], exporters()[name])[4] == 25
+    a = exporters()[name]
+    assert threadmodule.sum(threadmodule.square(a, np.empty_like(np.asarray(memoryview(a))))) == 55
+    if not view.readonly:
+        assert threadmodule.square(a, out=a) is a
+        assert list(a) == [1, 4, 9, 16, 25]
 
 
 def test_a_bare_mmap_is_bytes() -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
+from pathlib import Path
 from textwrap import indent
 from typing import Any
 
@@ -112,6 +114,64 @@ def test_daemons_end_with_the_program(body: str, maker: str) -> None:
     for _ in range(8):
         done = run_python(program(code).format(body=indent(program(DAEMONS[body]), "    ").strip(), maker=maker))
         assert (done.returncode, done.stdout) == (0, ""), done.stderr
+
+
+@pytest.mark.parametrize("daemon", ["threadmodule.Thread(target=lambda _: None, args=(Slow(),), daemon=True).start()",
+                                    "threading.Thread(target=drop, daemon=True).start()"])  # fmt: skip
+def test_a_daemon_that_sleeps_in_a_destructor_of_ours(daemon: str) -> None:
+    check_python(f"""
+        import threading, time, threadmodule
+        class Slow:
+            def __del__(self, sleep=time.sleep):
+                entered.set()
+                sleep(0.3)
+        def drop():
+            thread = threadmodule.Thread(args=(Slow(),))
+            del thread
+        entered = threading.Event()
+        {daemon}
+        entered.wait()
+        import ctypes
+        usleep = ctypes.CDLL(None).usleep
+        class AtTheVeryEnd:  # keeps the process while the daemon wakes up
+            def __del__(self, usleep=usleep): usleep(600_000)
+        import sys
+        sys.at_the_very_end = AtTheVeryEnd()
+    """)
+
+
+@pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
+def test_threads_are_joined_at_the_end_of_a_process_of_multiprocessing(method: str, tmp_path: Path) -> None:
+    (tmp_path / "program.py").write_text(
+        program(f"""
+            import multiprocessing, os, time, threadmodule, warnings
+            warnings.simplefilter("ignore", DeprecationWarning)  # 3.12: fork in a process with threads
+            def late():
+                time.sleep(0.2)
+                os.write(1, b"late ")
+            def child():
+                threadmodule.Thread(target=late).start()
+            if __name__ == "__main__":
+                threadmodule.Thread(target=int).start()
+                process = multiprocessing.get_context({method!r}).Process(target=child)
+                process.start()
+                process.join()
+                print(process.exitcode)
+        """)
+    )
+    done = subprocess.run(
+        [sys.executable, tmp_path / "program.py"], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (done.stdout, done.stderr) == ("late 0\n", "")
+
+
+def test_threads_are_joined_before_the_callbacks_of_atexit() -> None:
+    out = check_python("""
+        import atexit, time, threadmodule
+        threadmodule.Thread(target=lambda: (time.sleep(0.2), print("thread"))).start()
+        atexit.register(print, "atexit")
+    """)
+    assert out == "thread\natexit\n"
 
 
 def test_os_exit_with_running_threads() -> None:
@@ -255,15 +315,47 @@ def test_a_storm_of_signals_disturbs_nobody() -> None:
     """)
 
 
-def test_signals_never_reach_our_threads() -> None:
+def test_a_thread_has_the_signal_mask_of_its_creator() -> None:
+    """Or a process that is started in it could not be terminated."""
+    out = check_python("""
+        import signal, subprocess, sys, threadmodule
+        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR1])
+        def target():
+            process = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(1000)"])
+            process.terminate()
+            return signal.pthread_sigmask(signal.SIG_BLOCK, []), process.wait(60)
+        thread = threadmodule.Thread(target=target)
+        thread.start()
+        mask, status = thread.result()
+        print(mask == {signal.SIGUSR1} == signal.pthread_sigmask(signal.SIG_BLOCK, []), status)
+    """)
+    assert out == "True -15\n"
+
+
+def test_a_crash_in_a_thread_is_reported() -> None:
+    done = run_python("""
+        import ctypes, threadmodule
+        thread = threadmodule.Thread(target=ctypes.string_at, args=(1,))
+        thread.start()
+        thread.join()
+    """)
+    assert done.returncode == -11
+    assert "Segmentation fault" in done.stderr
+    assert "string_at" in done.stderr
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="/proc is Linux's")
+def test_signals_never_reach_the_thread_of_a_kernel() -> None:
     out = check_python("""
         import signal, threadmodule
-        thread = threadmodule.Thread(target=signal.pthread_sigmask, args=(signal.SIG_BLOCK, []))
+        thread = threadmodule.Thread(target=threadmodule.pi, args=(10**15,), daemon=True)
         thread.start()
-        print({signal.SIGINT, signal.SIGTERM, signal.SIGALRM, signal.SIGUSR1} <= thread.result())
-        print(signal.pthread_sigmask(signal.SIG_BLOCK, []))  # and the caller's mask is what it was
+        status = open(f"/proc/self/task/{thread.native_id}/status").read()
+        blocked = int(status.split("SigBlk:")[1].split()[0], 16)
+        for number in [signal.SIGINT, signal.SIGTERM, signal.SIGALRM, signal.SIGUSR1, signal.SIGSEGV]:
+            print(number.name, bool(blocked & 1 << number - 1))
     """)
-    assert out == "True\nset()\n"
+    assert out == "SIGINT True\nSIGTERM True\nSIGALRM True\nSIGUSR1 True\nSIGSEGV False\n"
 
 
 # Fork
@@ -369,16 +461,14 @@ SHIM = """
     #include <dlfcn.h>
     #include <errno.h>
     #include <pthread.h>
-    #include <stdlib.h>
 
-    /* The k-th thread of the process cannot be created; k is in the environment. */
+    int fail_at = 0;  /* the k-th thread from now on cannot be created; -1: none can */
+
     int pthread_create(pthread_t *thread, const pthread_attr_t *attr, void *(*run)(void *), void *arg)
     {
-        static int calls = 0;
         int (*real)(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *);
         real = dlsym(RTLD_NEXT, "pthread_create");
-        const char *k = getenv("FAIL_AT");
-        if (k != NULL && __sync_add_and_fetch(&calls, 1) == atoi(k)) {
+        if (fail_at < 0 || (fail_at > 0 && __sync_sub_and_fetch(&fail_at, 1) == 0)) {
             return EAGAIN;
         }
         return real(thread, attr, run, arg);
@@ -386,42 +476,87 @@ SHIM = """
 """
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="LD_PRELOAD is Linux's")
-@pytest.mark.parametrize("fail_at", [1, 2, 3, 4])
-def test_no_thread_can_be_created(fail_at: int, tmp_path_factory: pytest.TempPathFactory) -> None:
-    shim = compiled(SHIM, f"shim{fail_at}.so", tmp_path_factory.mktemp("shim"), "-shared", "-fPIC")
-    out = check_python(
-        """
-        import os, sys, threadmodule
-        failures = 0
-        def attempt(call):
-            global failures
+@pytest.fixture(scope="module")
+def shim(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    if sys.platform != "linux":
+        pytest.skip("LD_PRELOAD is Linux's")
+    path = compiled(SHIM, "shim.so", tmp_path_factory.mktemp("shim"), "-shared", "-fPIC")
+    return {**os.environ, "LD_PRELOAD": str(path)}
+
+
+@pytest.mark.parametrize("fail_at", [1, 2, -1])
+def test_no_thread_can_be_created(fail_at: int, shim: dict[str, str]) -> None:
+    """Thread and start_threads say so; a kernel does its work on the threads that it gets."""
+    check_python(
+        f"""
+        import ctypes, os, sys, threadmodule
+        fail_at = ctypes.c_int.in_dll(ctypes.CDLL(os.environ["LD_PRELOAD"]), "fail_at")
+        def fails(call):
+            fail_at.value = {fail_at}
             try:
                 call()
             except RuntimeError as error:
                 assert str(error) == "can't start new thread", error
-                failures += 1
+            else:
+                raise AssertionError("no error")
+            finally:
+                fail_at.value = 0
             assert len(os.listdir("/proc/self/task")) == 1
-        data = bytearray(1_000_000)
-        thread = threadmodule.Thread(target=threadmodule.sum, args=(data,))
-        def start():
+        data = bytearray([3]) * 1_000_000
+        for target, args in [(threadmodule.sum, (data,)), (sum, (data,))]:
+            if {fail_at} == 2:
+                break
+            thread = threadmodule.Thread(target=target, args=args)
+            fails(thread.start)
+            assert not thread.is_alive() and thread.ident is None and "initial" in repr(thread)
+            data.append(3)
+            thread.start()  # it was as if nothing had been tried
+            assert thread.result() == 3 * len(data)
+        fails(lambda: threadmodule.start_threads(2))
+        fail_at.value = {fail_at}
+        assert threadmodule.sum(data, threads=5) == 3 * len(data)
+        assert threadmodule.square(data, data, threads=5) is data
+        fail_at.value = 0
+        assert set(data) == {{9}}
+        data.append(1)
+        """,
+        env=shim,
+    )
+
+
+@pytest.mark.parametrize("target", ["threadmodule.sum", "sum"])
+def test_others_wait_for_a_thread_that_cannot_be_created(target: str, shim: dict[str, str]) -> None:
+    check_python(
+        f"""
+        import ctypes, os, threading, time, threadmodule
+        fail_at = ctypes.c_int.in_dll(ctypes.CDLL(os.environ["LD_PRELOAD"]), "fail_at")
+        thread = threadmodule.Thread(target={target}, args=(bytearray(1000),))
+        stop = False
+        def wait():
+            while not stop:
+                for use in [thread.join, thread.result]:
+                    try:
+                        use()
+                    except RuntimeError as error:
+                        assert "before it is started" in str(error), error
+                thread.is_alive()
+                repr(thread)
+        waiters = [threading.Thread(target=wait) for _ in range(3)]
+        for waiter in waiters:
+            waiter.start()
+        fail_at.value = -1
+        end = time.monotonic() + 1
+        while time.monotonic() < end:
             try:
                 thread.start()
-            except RuntimeError:
-                assert not thread.is_alive() and thread.ident is None
-                data.append(0)
-                thread.start()  # it was as if nothing had been tried
-                thread.join()
-                raise
-            thread.join()
-        attempt(start)
-        attempt(lambda: threadmodule.sum(data, threads=3))
-        python = threadmodule.Thread(target=int)
-        attempt(lambda: (python.start(), python.join()))
-        attempt(lambda: threadmodule.start_threads(2))
-        data.append(1)
-        print(failures)
+            except RuntimeError as error:
+                assert str(error) == "can't start new thread", error
+        fail_at.value = 0
+        thread.start()
+        stop = True
+        for waiter in waiters:
+            waiter.join()
+        assert thread.result() == 0
         """,
-        env={**os.environ, "LD_PRELOAD": str(shim), "FAIL_AT": str(fail_at)},
+        env=shim,
     )
-    assert out.splitlines()[-1] == "1"

@@ -116,7 +116,8 @@ def mistake(*args: str | Path) -> str:
 def test_mistakes_with_options(tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(bytes(16))
     assert "must be at least 1, got 0" in mistake("--threads", "0")
-    assert "invalid count value: 'x'" in mistake("--threads", "x")
+    assert "must be at most 32768, got 100000000" in mistake("--threads", "100000000")
+    assert "must be an int, got 'x'" in mistake("--threads", "x")
     assert "unrecognized arguments: --none" in mistake("--none")
     assert "invalid choice: 'walk'" in mistake("walk")
     assert "KERNEL, FILE" in mistake("run")
@@ -132,7 +133,14 @@ def test_mistakes_with_options(tmp_path: Path) -> None:
 
 def test_mistakes_with_files(tmp_path: Path) -> None:
     assert "missing: No such file or directory" in mistake("run", "sum", tmp_path / "missing")
-    assert "Is a directory" in mistake("run", "sum", tmp_path)
+    assert "not a regular file" in mistake("run", "sum", tmp_path)
+    assert "not a regular file" in mistake("run", "sum", "/dev/zero")
+    os.mkfifo(tmp_path / "fifo")
+    assert "not a regular file" in mistake("run", "sum", tmp_path / "fifo")
+    assert "No such file" in mistake("run", "sum", tmp_path / "two\nlines")
+    for order in "CF":
+        matrix = npy(tmp_path, np.ones((2, 3), order=order))
+        assert "an array of 1 dimension expected, 2 found" in mistake("run", "dot", matrix, matrix)
     odd = tmp_path / "odd"
     odd.write_bytes(bytes(13))
     assert "13 bytes are no whole number of f8 elements" in mistake("run", "sum", odd)
@@ -153,7 +161,7 @@ def test_broken_npy_files(tmp_path: Path) -> None:
     for size in [len(whole) - 1, 200, 130]:
         broken.write_bytes(whole[:size])
         assert "800 bytes of elements expected" in mistake("run", "sum", broken)
-    for data in [whole[:40], whole.replace(b"'descr'", b"'other'"), whole.replace(b"(100,)", b"(-10,)")]:
+    for data in [whole[:8], whole[:40], whole.replace(b"'descr'", b"'other'"), whole.replace(b"(100,)", b"(-10,)")]:
         broken.write_bytes(data)
         assert "not a readable .npy header" in mistake("run", "sum", broken)
 
@@ -165,6 +173,12 @@ def npy(folder: Path, a: np.ndarray, name: str = "a.npy") -> Path:
 
 def two(folder: Path, a: np.ndarray, b: np.ndarray) -> tuple[Path, Path]:
     return npy(folder, a, "first.npy"), npy(folder, b, "second.npy")
+
+
+def test_standard_output_is_closed(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(bytes(8))
+    done = command("run", "sum", tmp_path / "a", preexec_fn=lambda: os.close(1))
+    assert (done.returncode, done.stderr) == (2, "python -m threadmodule: standard output is closed\n")
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")

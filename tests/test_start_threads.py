@@ -47,6 +47,7 @@ def test_without_a_standard_output_of_pythons() -> None:
         (32769, OverflowError, "at most 32768, got 32769"),
         (2**31, OverflowError, "at most 32768"),
         (2**63, OverflowError, "at most 32768"),
+        pytest.param(10**5000, OverflowError, "at most 32768, got an int of 16610 bits", id="huge OverflowError"),
         (1.0, TypeError, "an int, not float"),
         ("3", TypeError, "an int, not str"),
         (None, TypeError, "an int, not NoneType"),

@@ -181,10 +181,11 @@ class TestTimeout:
     @pytest.mark.parametrize(
         ("timeout", "error", "message"),
         [
-            (float("nan"), ValueError, "must not be NaN"),
+            (float("nan"), ValueError, "must be a number of seconds or None, got NaN"),
             (float("inf"), OverflowError, "must be at most 9223372036 seconds"),
             (1e300, OverflowError, "must be at most"),
             (2**63, OverflowError, "must be at most"),
+            (10**400, OverflowError, "must be at most"),
             ("1", TypeError, "must be a number of seconds or None, not str"),
             ([], TypeError, "must be a number of seconds or None, not list"),
         ],
@@ -569,6 +570,70 @@ def test_cycles_through_the_buffer_of_a_kernel_are_collected() -> None:
     reference = weakref.ref(exporter)
     assert eventually(lambda thread=exporter.thread: not thread.is_alive())
     del exporter
+    gc.collect()
+    assert reference() is None
+
+
+def test_the_collector_does_not_take_the_buffer_of_a_kernel_that_runs() -> None:
+    class Cyclic(bytearray):
+        thread: Thread
+
+    for _ in range(5):
+        data = Cyclic(100_000_000)
+        data.thread = Thread(target=threadmodule.sum, args=(memoryview(data),))
+        data.thread.start()
+        del data
+        gc.collect()
+
+
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="__buffer__ is from Python 3.12")
+def test_a_thread_that_was_resurrected_and_cleared() -> None:
+    """An exporter that asks for the result while the collector takes the thread apart."""
+    kept: list[Thread] = []
+    seen: list[str] = []
+
+    class Resurrects:
+        def __del__(self) -> None:
+            kept.append(self.thread)
+
+    class Exporter:
+        def __buffer__(self, flags: int) -> memoryview:
+            return memoryview(b"abc")
+
+        def __release_buffer__(self, view: memoryview) -> None:
+            try:
+                self.thread.result(0)
+            except RuntimeError as error:
+                seen.append(str(error))
+
+    def cycle() -> None:
+        exporter, resurrects = Exporter(), Resurrects()
+        thread = Thread(target=threadmodule.sum, args=(exporter,))
+        exporter.thread = resurrects.thread = thread
+        thread.resurrects = resurrects
+        thread.start()
+
+    cycle()
+    gc.collect()  # finalized, once for all, while the kernel may be running
+    assert eventually(lambda: not any(thread.is_alive() for thread in kept))
+    kept.clear()
+    gc.collect()
+    assert len(seen) <= 1
+
+
+def test_a_name_may_be_part_of_a_cycle() -> None:
+    class Name(str):
+        pass
+
+    class Named:
+        def __str__(self) -> str:
+            return made[0]
+
+    made = [Name("x")]
+    made[0].thread = Thread(name=Named())
+    name = made.pop()
+    reference = weakref.ref(name)
+    del name
     gc.collect()
     assert reference() is None
 

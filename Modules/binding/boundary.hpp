@@ -19,13 +19,6 @@ namespace binding {
 //     any other                   SystemError: a bug of this module
 void set_python_exception() noexcept;
 
-// In a catch (...) block: is this no C++ exception, but pthread_exit unwinding the stack (see may_release)?
-inline bool is_thread_exit() noexcept { return std::current_exception() == nullptr; }
-
-// What such a thread does instead, as CPython lets it do since 3.14: the first noexcept function on its way would
-// abort the process.
-[[noreturn]] void sleep_for_ever() noexcept;
-
 // Runs body(). A C++ exception becomes a Python exception and `failure`, which is NULL or -1 as the caller knows it.
 template <class Result, class F>
 Result boundary(Result failure, F&& body) noexcept {

@@ -1,5 +1,6 @@
 #include "binding/buffer.hpp"
 
+#include <algorithm>
 #include <bit>
 #include <cstdint>
 #include <cstring>
@@ -70,8 +71,8 @@ Buffer::Buffer(const char* function, const char* argument, PyObject* object, Acc
             function, argument, view_.format == nullptr ? "B" : view_.format, view_.itemsize);
     }
     if (reinterpret_cast<std::uintptr_t>(view_.buf) % static_cast<std::size_t>(view_.itemsize) != 0 && view_.len > 0) {
-      raise(PyExc_ValueError, "%s() argument '%s' must be aligned to its %zd-byte elements", function, argument,
-            view_.itemsize);
+      raise(PyExc_ValueError, "%s() argument '%s' must be aligned to its %zd-byte elements, got address %p", function,
+            argument, view_.itemsize, view_.buf);
     }
     dtype_ = *dtype;
     size_ = static_cast<std::size_t>(view_.len / view_.itemsize);
@@ -82,12 +83,13 @@ Buffer::Buffer(const char* function, const char* argument, PyObject* object, Acc
 }
 
 bool Buffer::same_layout(const Buffer& other) const noexcept {
-  if (view_.ndim != other.view_.ndim) return false;
-  for (int i = 0; i < view_.ndim; ++i) {
-    if (view_.shape[i] != other.view_.shape[i]) return false;
-    if (view_.shape[i] > 1 && view_.strides[i] != other.view_.strides[i]) return false;
+  if (view_.ndim != other.view_.ndim || !std::equal(view_.shape, view_.shape + view_.ndim, other.view_.shape)) {
+    return false;
   }
-  return true;
+  const auto both = [&](char order) {  // not by the strides: ctypes leaves them NULL
+    return PyBuffer_IsContiguous(&view_, order) != 0 && PyBuffer_IsContiguous(&other.view_, order) != 0;
+  };
+  return both('C') || both('F');
 }
 
 bool Buffer::overlaps_partly(const Buffer& other) const noexcept {

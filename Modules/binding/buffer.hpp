@@ -3,6 +3,7 @@
 #pragma once
 
 #include "binding/python.hpp"
+#include "binding/thread_exit.hpp"
 #include "core/array.hpp"
 
 namespace binding {
@@ -16,7 +17,7 @@ class Buffer {
   // i1 to i8, u1 to u8, in the machine's byte order), or not aligned.
   Buffer(const char* function, const char* argument, PyObject* object, Access access);
   ~Buffer() {
-    if (may_release()) PyBuffer_Release(&view_);
+    if (may_release()) unless_ended([this] { PyBuffer_Release(&view_); });
   }
   Buffer(const Buffer&) = delete;
   Buffer& operator=(const Buffer&) = delete;

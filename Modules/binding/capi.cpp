@@ -1,11 +1,9 @@
 #include "binding/capi.hpp"
 
 #include <cerrno>
-#include <new>
 
 #include "core/cpus.hpp"
 #include "core/parallel.hpp"
-#include "core/thread.hpp"
 #include "threadmodule.h"
 
 namespace binding {
@@ -19,13 +17,7 @@ int parallel_for(std::size_t count, std::size_t grain, unsigned int threads, Thr
   core::Control control;
   control.threads = threads;
   auto call = [&](std::size_t begin, std::size_t end) { body(context, begin, end); };
-  try {
-    core::parallel_for(control, count, grain, call);
-  } catch (const core::CannotStartThread& error) {
-    return error.code().value();
-  } catch (const std::bad_alloc&) {
-    return ENOMEM;
-  }
+  core::parallel_for(control, count, grain, call);
   return 0;
 }
 

@@ -16,13 +16,8 @@ namespace binding {
 
 inline constexpr std::chrono::milliseconds max_nap{100};
 
-// PyEval_RestoreThread that never unwinds the stack (see sleep_for_ever). Not for destructors all the same.
 inline void attach(PyThreadState* thread) noexcept {
-  try {
-    PyEval_RestoreThread(thread);
-  } catch (...) {
-    sleep_for_ever();
-  }
+  unless_ended([=] { PyEval_RestoreThread(thread); });
 }
 
 // Py_BEGIN_ALLOW_THREADS, body(), Py_END_ALLOW_THREADS; body's C++ exception is thrown on once attached again.

@@ -29,24 +29,24 @@ PyObject* Kernel_vectorcall(PyObject* self, PyObject* const* args, std::size_t n
 
 // Lifecycle
 
-int Kernel_traverse(PyObject* self, visitproc visit, void* arg) {
+int Kernel_traverse(PyObject* self, visitproc visit, void* arg) noexcept {
   Py_VISIT(Py_TYPE(self));  // an instance of a heap type owns a reference to it
   return 0;
 }
 
-void Kernel_dealloc(PyObject* self) {
+void Kernel_dealloc(PyObject* self) noexcept {
   PyTypeObject* type = Py_TYPE(self);
   PyObject_GC_UnTrack(self);
-  if (cast(self)->weakrefs != nullptr) PyObject_ClearWeakRefs(self);
+  if (cast(self)->weakrefs != nullptr) unless_ended([=] { PyObject_ClearWeakRefs(self); });
   PyObject_GC_Del(self);
-  Py_DECREF(type);
+  drop(reinterpret_cast<PyObject*>(type));
 }
 
 // Methods
 
 // Found in a class, a kernel is not bound to the instance. To have a __get__ at all tells inspect and pydoc that
 // this is a built-in routine, and then they show its signature.
-PyObject* Kernel_descr_get(PyObject* self, PyObject*, PyObject*) { return Py_NewRef(self); }
+PyObject* Kernel_descr_get(PyObject* self, PyObject*, PyObject*) noexcept { return Py_NewRef(self); }
 
 Ref Kernel_repr(PyObject* self) {
   return own(PyUnicode_FromFormat("<kernel threadmodule.%s>", cast(self)->def->signature.function));

@@ -13,6 +13,14 @@ Ref joined(const Ref& high, std::uint64_t low) {
   return own(PyNumber_Or(shifted.get(), rest.get()));
 }
 
+// An int for a message. Python refuses to print one of thousands of digits.
+Ref shown(const Ref& integer) {
+  const Ref bits = own(PyObject_CallMethod(integer.get(), "bit_length", nullptr));
+  if (PyLong_AsLong(bits.get()) <= 128) return own(PyObject_Str(integer.get()));
+  PyErr_Clear();
+  return own(PyUnicode_FromFormat("an int of %S bits", bits.get()));
+}
+
 }  // namespace
 
 Ref to_python(const core::Wide& number) {
@@ -40,12 +48,12 @@ long long integer_from(const char* function, const char* argument, PyObject* obj
   const long long value = PyLong_AsLongLongAndOverflow(index.get(), &overflow);
   if (value == -1 && PyErr_Occurred() != nullptr) throw PythonError();
   if (overflow < 0 || (overflow == 0 && value < minimum)) {
-    raise(PyExc_ValueError, "%s() argument '%s' must be at least %lld, got %S", function, argument, minimum,
-          index.get());
+    raise(PyExc_ValueError, "%s() argument '%s' must be at least %lld, got %U", function, argument, minimum,
+          shown(index).get());
   }
   if (overflow > 0 || value > maximum) {
-    raise(PyExc_OverflowError, "%s() argument '%s' must be at most %lld, got %S", function, argument, maximum,
-          index.get());
+    raise(PyExc_OverflowError, "%s() argument '%s' must be at most %lld, got %U", function, argument, maximum,
+          shown(index).get());
   }
   return value;
 }

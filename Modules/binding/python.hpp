@@ -49,16 +49,8 @@ inline void set_raised_exception(PyObject* exception) noexcept {
 #endif
 }
 
-// May this thread release references? Before 3.14, CPython ends a thread that wants to attach to an interpreter which
-// is being finalized by pthread_exit, and glibc does that by unwinding the stack: then destructors run detached. What
-// they do not release goes with the process.
-inline bool may_release() noexcept {
-#if PY_VERSION_HEX >= 0x030E0000
-  return true;
-#else
-  return PyGILState_Check() != 0;
-#endif
-}
+// 3.14: a thread that wants to attach too late sleeps, and is not ended by pthread_exit (see thread_exit.hpp).
+inline constexpr bool thread_exit_unwinds = PY_VERSION_HEX < 0x030E0000;
 
 // 3.13: public. Has the end of the whole runtime begun, so that no other thread can attach any more?
 inline bool is_finalizing() noexcept {

@@ -8,6 +8,7 @@
 
 #include "binding/errors.hpp"
 #include "binding/python.hpp"
+#include "binding/thread_exit.hpp"
 
 namespace binding {
 
@@ -18,13 +19,10 @@ class Ref {
   Ref(Ref&& other) noexcept : object_(other.release()) {}
   Ref& operator=(Ref&& other) noexcept {
     // The old object goes last: its destructor may run Python code that looks at this very Ref.
-    PyObject* old = std::exchange(object_, other.release());
-    Py_XDECREF(old);
+    drop(std::exchange(object_, other.release()));
     return *this;
   }
-  ~Ref() {
-    if (object_ != nullptr && may_release()) Py_DECREF(object_);
-  }
+  ~Ref() { drop(object_); }
 
   static Ref copy(PyObject* borrowed) noexcept { return Ref(Py_XNewRef(borrowed)); }
 

@@ -60,12 +60,13 @@ std::shared_ptr<Runner> Registry::current() {
   return found == runners_.end() ? nullptr : *found;
 }
 
-std::shared_ptr<Runner> Registry::next_to_join() {
+std::shared_ptr<Runner> Registry::next_to_join(bool close) {
   const std::scoped_lock lock(mutex);
-  const auto found = std::ranges::find_if(
-      runners_, [](const auto& runner) { return !runner->daemon && !runner->done() && !runner->is_current(); });
+  const auto found = std::ranges::find_if(runners_, [&](const auto& runner) {
+    return !abandoned_ && !runner->daemon && !runner->done() && !runner->is_current();
+  });
   if (found != runners_.end()) return *found;
-  closed_ = true;  // in the same breath, so that no thread begins between the last look and the closing
+  if (close) closed_ = true;  // in the same breath, so that no thread begins between the last look and the closing
   return nullptr;
 }
 
@@ -89,15 +90,25 @@ void Registry::quiesce() {
   forget_finished();
 }
 
+void Registry::join_all(bool close) {
+  // Before 3.14, a subinterpreter that nobody closed ends when the runtime is being finalized already. Then no other
+  // thread can attach to come to its end, and this one could not attach again: CPython says that in its own way.
+  while (!is_finalizing()) {
+    const std::shared_ptr<Runner> runner = next_to_join(close);
+    if (runner == nullptr) return;
+    try {
+      wait_until(core::never, [&](core::Deadline deadline) { return runner->join(deadline); });
+    } catch (const PythonError&) {
+      const std::scoped_lock lock(mutex);
+      abandoned_ = true;
+      throw;
+    }
+  }
+}
+
 void Registry::shut_down() {
   try {
-    // Before 3.14, a subinterpreter that nobody closed ends when the runtime is being finalized already. Then no other
-    // thread can attach to come to its end, and this one could not attach again: CPython says that in its own way.
-    while (!is_finalizing()) {
-      const std::shared_ptr<Runner> runner = next_to_join();
-      if (runner == nullptr) break;
-      wait_until(core::never, [&](core::Deadline deadline) { return runner->join(deadline); });
-    }
+    join_all(true);
   } catch (const PythonError&) {
     quiesce();
     throw;

@@ -25,19 +25,24 @@ class Registry {
   // The runner whose thread this is, or NULL.
   std::shared_ptr<Runner> current();
 
-  // At exit, attached: joins the threads that are no daemons, lets no more begin, and stops the kernels that still
-  // run, so that no thread of ours uses an interpreter that is gone. Ctrl-C ends the first part.
+  // Joins the threads that are no daemons, attached. Ctrl-C ends it, once for all. With `close`, no more threads begin
+  // from then on.
+  void join_all(bool close);
+
+  // At exit, attached: joins them, lets no more begin, and stops the kernels that still run, so that no thread of ours
+  // uses an interpreter that is gone.
   void shut_down();
 
  private:
   using Runners = std::vector<std::shared_ptr<Runner>>;
 
   void forget_finished();
-  std::shared_ptr<Runner> next_to_join();
+  std::shared_ptr<Runner> next_to_join(bool close);
   void quiesce();
 
   Runners runners_;
   bool closed_ = false;
+  bool abandoned_ = false;  // Ctrl-C ended join_all: the program ends without waiting any more
 };
 
 }  // namespace binding

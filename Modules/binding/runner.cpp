@@ -39,7 +39,7 @@ PythonRunner::PythonRunner(bool is_daemon, PyObject* thread, Body body)
 void PythonRunner::start(std::string name) {
   Ref owned = Ref::copy(thread_);
   try {
-    spawn(std::move(name));
+    spawn(std::move(name), Signals::inherited);
   } catch (...) {
     set_birth(stillborn);
     throw;
@@ -65,13 +65,9 @@ void PythonRunner::run() noexcept {
   set_birth(state == nullptr ? stillborn : alive);
   if (state == nullptr) return;
   attach(state);
-  try {
-    body_(thread_);
-    Py_DECREF(thread_);
-    PyThreadState_Clear(state);
-  } catch (...) {
-    sleep_for_ever();  // a destructor ran Python code in an interpreter that is being finalized
-  }
+  body_(thread_);
+  drop(thread_);
+  unless_ended([=] { PyThreadState_Clear(state); });
   PyThreadState_DeleteCurrent();
 }
 

@@ -19,7 +19,10 @@ class Runner : public core::Thread {
   explicit Runner(bool is_daemon) : daemon(is_daemon) {}
 
   // Starts the POSIX thread. Attached. Throws CannotStartThread or std::bad_alloc, and then nothing runs.
-  virtual void start(std::string name) { spawn(std::move(name)); }
+  virtual void start(std::string name) = 0;
+
+  // Could it not be started after all?
+  virtual bool failed() const noexcept { return core::Thread::failed(); }
 
   // At exit, detached: a kernel is stopped and joined. Of a Python thread, only the birth is awaited: from then on
   // the interpreter knows it.
@@ -44,6 +47,7 @@ class KernelRunner final : public Runner {
  public:
   KernelRunner(bool is_daemon, std::shared_ptr<Call> prepared);
 
+  void start(std::string name) override { spawn(std::move(name), Signals::faults); }
   void quiesce() noexcept override;
   bool stopped() const noexcept override { return control_.stopped(); }
   void rethrow() const override;
@@ -65,6 +69,9 @@ class PythonRunner final : public Runner {
   PythonRunner(bool is_daemon, PyObject* thread, Body body);
 
   void start(std::string name) override;
+  bool failed() const noexcept override {
+    return Runner::failed() || birth_.load(std::memory_order_acquire) == stillborn;
+  }
   void quiesce() noexcept override;
 
  private:

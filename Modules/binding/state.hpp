@@ -14,7 +14,7 @@ struct State {
   Ref thread_type;
   std::shared_ptr<Registry> registry = std::make_shared<Registry>();  // shared with every Thread object
   std::atomic<long> threads_named{0};
-  std::atomic<bool> exit_hook_set{false};
+  std::atomic<bool> exit_hooks_set{false};
 };
 
 extern PyModuleDef module_def;

@@ -168,15 +168,17 @@ int Thread_traverse(PyObject* self, visitproc visit, void* arg) noexcept {
   Py_VISIT(Py_TYPE(self));
   Py_VISIT(thread->dict);
   for (const Ref* ref :
-       {&fields.work.target, &fields.work.args, &fields.work.kwargs, &fields.value, &fields.exception}) {
+       {&fields.work.target, &fields.work.args, &fields.work.kwargs, &fields.name, &fields.value, &fields.exception}) {
     if (const int stop = ref->traverse(visit, arg); stop != 0) return stop;
   }
-  return fields.runner != nullptr && fields.runner->call != nullptr ? fields.runner->call->traverse(visit, arg) : 0;
+  // A kernel that runs reads its buffers, whatever the collector thinks: only when it is done they are ours to show.
+  if (fields.runner == nullptr || !fields.runner->done() || fields.runner->call == nullptr) return 0;
+  return fields.runner->call->traverse(visit, arg);
 }
 
 int Thread_clear(PyObject* self) noexcept {
   ThreadFields& fields = cast(self)->fields;
-  Py_CLEAR(cast(self)->dict);
+  drop(std::exchange(cast(self)->dict, nullptr));
   for (Ref* ref : {&fields.work.target, &fields.work.args, &fields.work.kwargs, &fields.value, &fields.exception})
     *ref = Ref();
   if (fields.runner != nullptr) fields.registry->orphan(*fields.runner);
@@ -190,7 +192,7 @@ void Thread_finalize(PyObject* self) noexcept {
     ThreadFields& fields = cast(self)->fields;
     const std::shared_ptr<Runner> runner = fields.runner;
     if (runner == nullptr || !runner->done()) return 0;
-    collect(fields);
+    collect(fields, *runner);
     if (fields.exception && !std::exchange(fields.reported, true)) {
       set_raised_exception(Ref::copy(fields.exception.get()).release());
       PyErr_WriteUnraisable(self);
@@ -201,35 +203,48 @@ void Thread_finalize(PyObject* self) noexcept {
 }
 
 void Thread_dealloc(PyObject* self) noexcept {
-  if (PyObject_CallFinalizerFromDealloc(self) < 0) return;  // the hook that got the exception kept the thread
+  if (unless_ended([=] { return PyObject_CallFinalizerFromDealloc(self); }) < 0) return;  // somebody kept the thread
   PyTypeObject* type = Py_TYPE(self);
   PyObject_GC_UnTrack(self);
-  if (cast(self)->weakrefs != nullptr) PyObject_ClearWeakRefs(self);
+  if (cast(self)->weakrefs != nullptr) unless_ended([=] { PyObject_ClearWeakRefs(self); });
   Thread_clear(self);
   cast(self)->fields.~ThreadFields();
   type->tp_free(self);
-  Py_DECREF(type);
+  drop(reinterpret_cast<PyObject*>(type));
 }
 
 // Methods
 
-PyObject* exit_hook(PyObject* module, PyObject*) noexcept {
-  return boundary<PyObject*>(nullptr, [&] {
-    state_slot(module)->registry->shut_down();
-    return Py_NewRef(Py_None);
-  });
+Ref join_threads(PyObject* module, PyObject*) {
+  state_slot(module)->registry->join_all(false);
+  return Ref::copy(Py_None);
 }
 
-void set_exit_hook(PyTypeObject* type) {
+Ref shut_down(PyObject* module, PyObject*) {
+  state_slot(module)->registry->shut_down();
+  return Ref::copy(Py_None);
+}
+
+PyMethodDef join_threads_def = {"_join_threads", method<join_threads>, METH_NOARGS, nullptr};
+PyMethodDef shut_down_def = {"_shut_down", method<shut_down>, METH_NOARGS, nullptr};
+
+// Our threads are joined when threading's are: before the callbacks of atexit, and at the end of a process of
+// multiprocessing, which has no atexit. threading has a register for that, but no public one; concurrent.futures uses
+// it too. Without it, or too late for it, atexit has to do, which comes in any case to close the door.
+void set_exit_hooks(PyTypeObject* type) {
   PyObject* module = module_of(type);
   State& state = *state_slot(module);
-  if (state.exit_hook_set.exchange(true)) return;
+  if (state.exit_hooks_set.exchange(true)) return;
   try {
-    const Ref hook = own(PyCFunction_New(&exit_hook_def, module));
+    const Ref hook = own(PyCFunction_New(&shut_down_def, module));
     const Ref atexit = own(PyImport_ImportModule("atexit"));
     own(PyObject_CallMethod(atexit.get(), "register", "O", hook.get()));
+    const Ref early_hook = own(PyCFunction_New(&join_threads_def, module));
+    const Ref threading = own(PyImport_ImportModule("threading"));
+    const Ref registered(PyObject_CallMethod(threading.get(), "_register_atexit", "O", early_hook.get()));
+    if (!registered) PyErr_Clear();
   } catch (...) {
-    state.exit_hook_set.store(false);
+    state.exit_hooks_set.store(false);
     throw;
   }
 }
@@ -264,7 +279,7 @@ std::shared_ptr<Runner> make_runner(PyObject* self, ThreadFields& fields) {
 Ref Thread_start(PyObject* self, PyObject*) {
   ThreadFields& fields = initialized(self);
   if (runner_of(fields) != nullptr) raise(PyExc_RuntimeError, "threads can only be started once");
-  set_exit_hook(Py_TYPE(self));
+  set_exit_hooks(Py_TYPE(self));
   const Ref name = name_of(fields);
   const Ref utf8 = own(PyUnicode_AsEncodedString(name.get(), "utf-8", "replace"));
   std::string os_name = PyBytes_AS_STRING(utf8.get());
@@ -299,7 +314,7 @@ bool wait_for(ThreadFields& fields, const char* function, PyObject* timeout) {
   }
   if (runner->is_current()) raise(PyExc_RuntimeError, "cannot join current thread");
   if (!wait_until(deadline, [&](core::Deadline until) { return runner->join(until); })) return false;
-  collect(fields);
+  collect(fields, *runner);
   return true;
 }
 
@@ -334,6 +349,7 @@ Ref Thread_result(PyObject* self, PyObject* args, PyObject* kwargs) {
     set_raised_exception(exception.release());
     throw PythonError();
   }
+  if (!value) raise(PyExc_RuntimeError, "the thread was cleared by the garbage collector");
   return value;
 }
 
@@ -446,7 +462,9 @@ constexpr const char* Thread_doc =
     "One POSIX thread, with the interface of threading.Thread, and result().\n\n"
     "target: a kernel (Thread(target=threadmodule.sum, args=(a,))), which then runs without the interpreter, on\n"
     "this one thread unless its argument threads says more; or any callable. Threads that are no daemons are\n"
-    "joined when the interpreter exits; kernels of daemons are stopped then.\n\n"
+    "joined when the interpreter exits; kernels of daemons are stopped then. To threading, a Thread of ours is a\n"
+    "foreign one: in it, threading.current_thread() is a dummy, and a threading.Thread is a daemon unless told\n"
+    "otherwise.\n\n"
     "An exception in a Python target goes to threading.excepthook at once, and is raised by result(). An exception\n"
     "in a kernel that nobody asks for by result() goes to sys.unraisablehook when the Thread is collected.";
 
@@ -471,7 +489,5 @@ PyType_Spec Thread_spec = {
     "threadmodule.Thread", sizeof(ThreadObject), 0, Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC,
     Thread_slots,
 };
-
-PyMethodDef exit_hook_def = {"_join_threads_at_exit", exit_hook, METH_NOARGS, nullptr};
 
 }  // namespace binding

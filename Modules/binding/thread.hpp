@@ -19,7 +19,4 @@ namespace binding {
 
 extern PyType_Spec Thread_spec;
 
-// Registered with atexit when the first thread starts: joins the threads of this module's interpreter.
-extern PyMethodDef exit_hook_def;
-
 }  // namespace binding

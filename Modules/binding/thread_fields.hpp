@@ -61,6 +61,7 @@ inline Work work_of(ThreadFields& fields) {
 void settle(ThreadFields& fields, Ref value, Ref exception, bool reported);
 
 // Takes over from a thread that is done what it has not settled itself. Several threads may come here at once.
-void collect(ThreadFields& fields);
+// RuntimeError if it turns out that `runner` could not be started.
+void collect(ThreadFields& fields, const Runner& runner);
 
 }  // namespace binding

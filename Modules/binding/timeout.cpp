@@ -9,15 +9,18 @@ namespace binding {
 core::Deadline deadline_from(const char* function, PyObject* timeout) {
   if (timeout == nullptr || timeout == Py_None) return core::never;
   const double seconds = PyFloat_AsDouble(timeout);
-  if (seconds == -1.0 && PyErr_Occurred() != nullptr) {
-    if (PyErr_ExceptionMatches(PyExc_TypeError) == 0) throw PythonError();
+  const bool failed = seconds == -1.0 && PyErr_Occurred() != nullptr;
+  if (failed && PyErr_ExceptionMatches(PyExc_TypeError) != 0) {
     raise(PyExc_TypeError, "%s() argument 'timeout' must be a number of seconds or None, not %s", function,
           Py_TYPE(timeout)->tp_name);
   }
-  if (std::isnan(seconds)) raise(PyExc_ValueError, "%s() argument 'timeout' must not be NaN", function);
-  if (seconds > timeout_max) {
-    raise(PyExc_OverflowError, "%s() argument 'timeout' must be at most %lld seconds (TIMEOUT_MAX), got %S", function,
-          static_cast<long long>(timeout_max), timeout);
+  if (seconds > timeout_max || (failed && PyErr_ExceptionMatches(PyExc_OverflowError) != 0)) {
+    raise(PyExc_OverflowError, "%s() argument 'timeout' must be at most %lld seconds (TIMEOUT_MAX)", function,
+          static_cast<long long>(timeout_max));
+  }
+  if (failed) throw PythonError();
+  if (std::isnan(seconds)) {
+    raise(PyExc_ValueError, "%s() argument 'timeout' must be a number of seconds or None, got NaN", function);
   }
   if (seconds <= 0) return core::Clock::now();
   // Rounded up: a wait may be longer than asked for, never shorter.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <new>
 #include <vector>
 
 #include "core/cpus.hpp"
@@ -52,17 +53,16 @@ class Helper final : public Thread {
 class Helpers {
  public:
   Helpers(Job& job, std::size_t number) {
-    helpers_.reserve(number);
     try {
+      helpers_.reserve(number);
       while (helpers_.size() < number) {
         auto helper = std::make_shared<Helper>(job);
-        helper->spawn("threadmodule");
+        helper->spawn("threadmodule", Thread::Signals::faults);
         helpers_.push_back(std::move(helper));
       }
-    } catch (...) {
-      job.control.stop();
-      join();
-      throw;
+    } catch (const CannotStartThread&) {
+      // `threads` is an upper bound, and the work may have begun: those that there are will do it.
+    } catch (const std::bad_alloc&) {
     }
   }
   ~Helpers() { join(); }

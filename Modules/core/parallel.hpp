@@ -44,8 +44,8 @@ class Stopped : public std::exception {
 using Body = void (*)(void* context, std::size_t begin, std::size_t end) noexcept;
 
 // Calls body(context, begin, end) for chunks of at most `grain` (> 0) indices that together are [0, count), each
-// once, in no order. Returns when all are done. Throws Stopped, or CannotStartThread once the helpers that did
-// start are joined. Fit for threads without an interpreter.
+// once, in no order. Returns when all are done; throws Stopped, and nothing else: where no helper can be started, the
+// calling thread does the work alone. Fit for threads without an interpreter.
 void parallel_for(Control& control, std::size_t count, std::size_t grain, Body body, void* context);
 
 // The same for a callable object, which must not throw.

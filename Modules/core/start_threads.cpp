@@ -21,8 +21,8 @@ class Announcer final : public Thread {
   int error() const noexcept { return error_; }
 
  private:
-  // A write of so few bytes is atomic on files and pipes, so no lock keeps the lines apart. A pipe that nobody reads
-  // is polled, not written to: a thread blocked in write() could not be stopped.
+  // A write of so few bytes is atomic on files and pipes, so no lock keeps the lines apart. A full pipe is polled
+  // first: a thread that is blocked in write() cannot be stopped before somebody reads.
   void run() noexcept override {
     const char* rest = line_.data();
     std::size_t length = line_.size();
@@ -55,7 +55,7 @@ void start_threads(Control& control, unsigned n, int descriptor) {
     threads.reserve(n);
     for (unsigned k = 1; k <= n; ++k) {
       threads.push_back(std::make_shared<Announcer>(control, k, descriptor));
-      threads.back()->spawn("announcer");
+      threads.back()->spawn("announcer", Thread::Signals::faults);
     }
   } catch (...) {
     not_started = std::current_exception();

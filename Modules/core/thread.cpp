@@ -44,16 +44,22 @@ class Attributes {
 };
 
 // A new thread inherits the signal mask of the one that creates it.
-class AllSignalsBlocked {
+class SignalMask {
  public:
-  AllSignalsBlocked() {
-    sigset_t all;
-    sigfillset(&all);
-    must(pthread_sigmask(SIG_SETMASK, &all, &before_));
+  explicit SignalMask(Thread::Signals signals) {
+    sigset_t blocked;
+    must(sigemptyset(&blocked));
+    if (signals == Thread::Signals::faults) {
+      must(sigfillset(&blocked));
+      for (const int fault : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT, SIGSYS}) {
+        must(sigdelset(&blocked, fault));
+      }
+    }
+    must(pthread_sigmask(SIG_BLOCK, &blocked, &before_));
   }
-  ~AllSignalsBlocked() { must(pthread_sigmask(SIG_SETMASK, &before_, nullptr)); }
-  AllSignalsBlocked(const AllSignalsBlocked&) = delete;
-  AllSignalsBlocked& operator=(const AllSignalsBlocked&) = delete;
+  ~SignalMask() { must(pthread_sigmask(SIG_SETMASK, &before_, nullptr)); }
+  SignalMask(const SignalMask&) = delete;
+  SignalMask& operator=(const SignalMask&) = delete;
 
  private:
   sigset_t before_;
@@ -80,12 +86,12 @@ void Thread::set_state(State state) noexcept {
   unpark_all(state_);
 }
 
-void Thread::spawn(std::string name) {
+void Thread::spawn(std::string name, Signals signals) {
   name_ = std::move(name);
   generation_ = fork_generation();
   try {
     const Attributes attributes;
-    const AllSignalsBlocked blocked;
+    const SignalMask mask(signals);
     self_ = shared_from_this();
     pthread_t thread;
     check(pthread_create(&thread, attributes.get(), main, this));
@@ -93,7 +99,7 @@ void Thread::spawn(std::string name) {
     ident_.store(reinterpret_cast<std::uintptr_t>(thread), std::memory_order_release);
   } catch (...) {
     self_.reset();
-    set_state(finished);
+    set_state(failed_);
     throw;
   }
   std::uint32_t expected = not_started;
@@ -124,7 +130,10 @@ bool Thread::is_current() const noexcept {
          state_.load(std::memory_order_acquire) == running;
 }
 
-bool Thread::done() const noexcept { return state_.load(std::memory_order_acquire) == finished || lost_in_fork(); }
+bool Thread::done() const noexcept {
+  const std::uint32_t state = state_.load(std::memory_order_acquire);
+  return state == finished || state == failed_ || lost_in_fork();
+}
 
 std::uint64_t Thread::native_id() const noexcept {
   while (state_.load(std::memory_order_acquire) == starting && !lost_in_fork()) park(state_, starting, never);
@@ -134,7 +143,7 @@ std::uint64_t Thread::native_id() const noexcept {
 Wake Thread::join(Deadline deadline) noexcept {
   while (!done()) {
     const std::uint32_t state = state_.load(std::memory_order_acquire);
-    if (state == finished) break;
+    if (state == finished || state == failed_) break;
     const Wake wake = park(state_, state, deadline);
     if (wake != Wake::woken) return wake;
   }

@@ -1,8 +1,8 @@
 // One POSIX thread, from its creation to its join.
 //
-//     not_started --spawn()--> starting --first thing in the thread--> running --run() returned--> done
-//          |                                                                                         ^
-//          +------pthread_create said no-------------------------------------------------------------+
+//     not_started --spawn()--> starting --first thing in the thread--> running --run() returned--> finished
+//          |
+//          +------pthread_create said no--> failed
 //
 // A Thread belongs to std::shared_ptr: while it runs it holds one reference to itself, so that whoever started it may
 // forget it. Derive from it and say in run() what the thread does.
@@ -36,16 +36,23 @@ class Thread : public std::enable_shared_from_this<Thread> {
   Thread& operator=(const Thread&) = delete;
   virtual ~Thread();
 
-  // Creates the thread; at most once. Throws CannotStartThread, and is done without having run.
-  // Every signal is blocked in the new thread: signals belong to the threads that Python knows.
-  void spawn(std::string name);
+  // Which signals the new thread lets in: those of its creator, as Python's own threads do, so that what is started
+  // from it (a process, say) inherits nothing odd; or, for native code, only those that its own faults raise.
+  enum class Signals { inherited, faults };
 
-  // Waits until run() has returned and the POSIX thread is gone. `woken` means that it is.
-  // Any number of threads may join, at once and again. The thread itself must not.
+  // Creates the thread; at most once. Throws CannotStartThread, and has failed.
+  void spawn(std::string name, Signals signals);
+
+  // Waits until run() has returned; `woken` means that it has. The first one to come also waits for the POSIX thread
+  // to be gone. Any number of threads may join, at once and again. The thread itself must not.
   Wake join(Deadline deadline) noexcept;
 
-  bool started() const noexcept { return state_.load(std::memory_order_acquire) != not_started; }
-  bool done() const noexcept;
+  bool started() const noexcept {
+    const std::uint32_t state = state_.load(std::memory_order_acquire);
+    return state != not_started && state != failed_;
+  }
+  bool failed() const noexcept { return state_.load(std::memory_order_acquire) == failed_; }
+  bool done() const noexcept;  // or failed, or lost in a fork
 
   // Did this process fork before the thread was done? Then it stayed behind in the parent.
   bool lost_in_fork() const noexcept;
@@ -60,7 +67,7 @@ class Thread : public std::enable_shared_from_this<Thread> {
   virtual void run() noexcept = 0;
 
  private:
-  enum State : std::uint32_t { not_started, starting, running, finished };
+  enum State : std::uint32_t { not_started, starting, running, finished, failed_ };
 
   static void* main(void* self) noexcept;
   bool of_another_process() const noexcept;

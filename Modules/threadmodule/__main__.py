@@ -16,6 +16,7 @@ import operator
 import os
 import platform
 import signal
+import stat
 import statistics
 import sys
 import time
@@ -208,8 +209,9 @@ def thread_counts(most: int) -> list[int]:
     return [*powers, most]
 
 
-def measure(row: Row, counts: list[int], pool: concurrent.futures.Executor, progress: Progress) -> list[str]:
-    workers = counts[-1]
+def measure(
+    row: Row, counts: list[int], workers: int, pool: concurrent.futures.Executor, progress: Progress
+) -> list[str]:
     progress.step(f"{row.kernel}: Python")
     (whole,) = row.parts(1)
     python_time, expected = timed(lambda: row.python(*whole))
@@ -227,7 +229,7 @@ def measure(row: Row, counts: list[int], pool: concurrent.futures.Executor, prog
     check(row, agree(total_of(results), expected) or agree(expected, total_of(results)))
 
     progress.step(f"{row.kernel}: threadmodule")
-    row.native(workers)  # the first call pays for pages and caches
+    row.native(counts[-1])  # the first call pays for pages and caches
     samples: dict[int, list[float]] = {n: [] for n in counts}
     for _ in range(9):  # interleaved, so that a slow moment of the machine hits all of them
         for n in counts:
@@ -274,7 +276,8 @@ def show(threads: int | None, elements: int, steps: int) -> None:
     print(f"threadmodule {threadmodule.__version__}, Python {platform.python_version()} {gil()}")
     print(f"CPUs: {cpus} allowed by affinity and cgroup, {os.cpu_count()} in the machine ({platform.machine()})")
     print()
-    header = ["kernel", "work", "Python", "stdlib", f"{most} processes"]
+    workers = min(most, cpus)
+    header = ["kernel", "work", "Python", "stdlib", f"{workers} processes"]
     header += [f"{n} thread{'s' if n > 1 else ''}" for n in counts]
     header += [f"speed-up 1->{most}", "over Python"]
     table = [header]
@@ -283,10 +286,10 @@ def show(threads: int | None, elements: int, steps: int) -> None:
     try:
         # Ctrl-C is for this process; the workers end with it.
         ignore = (signal.SIGINT, signal.SIG_IGN)
-        with concurrent.futures.ProcessPoolExecutor(most, initializer=signal.signal, initargs=ignore) as pool:
-            list(pool.map(abs, range(most)))  # started before the first one is timed
+        with concurrent.futures.ProcessPoolExecutor(workers, initializer=signal.signal, initargs=ignore) as pool:
+            list(pool.map(abs, range(workers)))  # started before the first one is timed
             for row in work:
-                table.append(measure(row, counts, pool, progress))
+                table.append(measure(row, counts, workers, pool, progress))
     finally:
         progress.clear()
     print_table(table)
@@ -303,6 +306,7 @@ FORMATS: dict[str, Any] = {
     "i1": "b", "i2": "h", "i4": "i", "i8": "q",
     "u1": "B", "u2": "H", "u4": "I", "u8": "Q",
 }  # fmt: skip
+MAX_THREADS = 32768  # what every kernel takes
 FILE_KERNELS = {"sum": 1, "dot": 2, "square": 1}  # and how many files each takes
 
 
@@ -310,8 +314,10 @@ class Mistake(Exception):
     """What the user got wrong, in one line."""
 
 
-def npy_header(data: memoryview, path: Path) -> tuple[str, int, int]:
-    """The type, the number of elements and the offset of the first one (NumPy enhancement proposal 1)."""
+def npy_header(data: memoryview, path: Path) -> tuple[str, tuple[int, ...], int]:
+    """The type, the shape and the offset of the first element (NumPy enhancement proposal 1)."""
+    if len(data) < 12:
+        raise Mistake(f"{path}: not a readable .npy header")
     wide = data[6] >= 2
     start = 12 if wide else 10
     offset = start + int.from_bytes(data[8:start], "little")
@@ -326,21 +332,25 @@ def npy_header(data: memoryview, path: Path) -> tuple[str, int, int]:
     native = "<" if sys.byteorder == "little" else ">"
     if dtype not in FORMATS or (order != native and not (order == "|" and dtype in ("i1", "u1"))):
         raise Mistake(f"{path}: elements of type {descr}, expected one of {' '.join(FORMATS)} in native byte order")
-    return dtype, math.prod(shape), offset
+    return dtype, shape, offset
 
 
-def map_file(path: Path, dtype: str | None, write: bool) -> memoryview:
+def map_file(path: Path, dtype: str | None, write: bool, vector: bool) -> memoryview:
     """The elements of a raw or .npy file, in the memory that the system maps it to."""
+    if not stat.S_ISREG(path.stat().st_mode):
+        raise Mistake(f"{path}: not a regular file")
     with path.open("r+b" if write else "rb") as file:
         if os.fstat(file.fileno()).st_size == 0:
             return memoryview(b"").cast(FORMATS[dtype or "f8"])
         mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_WRITE if write else mmap.ACCESS_READ)
     data = memoryview(mapped)
-    if bytes(data[:6]) == b"\x93NUMPY" and len(data) >= 12:
-        found, count, offset = npy_header(data, path)
+    if bytes(data[:6]) == b"\x93NUMPY":
+        found, shape, offset = npy_header(data, path)
         if dtype not in (None, found):
             raise Mistake(f"{path}: elements of type {found}, but --dtype says {dtype}")
-        size = count * int(found[1:])
+        if vector and len(shape) != 1:
+            raise Mistake(f"{path}: an array of 1 dimension expected, {len(shape)} found")
+        size = math.prod(shape) * int(found[1:])
         if offset + size > len(data):
             raise Mistake(f"{path}: {size} bytes of elements expected, {max(len(data) - offset, 0)} found")
         return data[offset : offset + size].cast(FORMATS[found])
@@ -360,7 +370,7 @@ def run(arguments: argparse.Namespace) -> None:
         raise Mistake(
             "square overwrites its file: say --in-place" if kernel == "square" else "--in-place is for square"
         )
-    arrays = [map_file(path, arguments.dtype, arguments.in_place) for path in paths]
+    arrays = [map_file(path, arguments.dtype, arguments.in_place, kernel == "dot") for path in paths]
     options = {"out": arrays[0]} if arguments.in_place else {}
     seconds, result = timed(lambda: getattr(threadmodule, kernel)(*arrays, threads=arguments.threads, **options))
     if not arguments.in_place:
@@ -377,15 +387,26 @@ class Parser(argparse.ArgumentParser):
 
 
 def count(text: str) -> int:
+    if not text.lstrip("-").isdecimal():
+        raise argparse.ArgumentTypeError(f"must be an int, got {text!r}")
     number = int(text)
     if number < 1:
         raise argparse.ArgumentTypeError(f"must be at least 1, got {number}")
     return number
 
 
+def thread_count(text: str) -> int:
+    number = count(text)
+    if number > MAX_THREADS:
+        raise argparse.ArgumentTypeError(f"must be at most {MAX_THREADS}, got {number}")
+    return number
+
+
 def parser() -> Parser:
     main_parser = Parser(prog="python -m threadmodule", description=__doc__.split("\n")[0])
-    main_parser.add_argument("--threads", type=count, metavar="N", help="measure 1 to N threads (default: the CPUs)")
+    main_parser.add_argument(
+        "--threads", type=thread_count, metavar="N", help="measure 1 to N threads (default: the CPUs)"
+    )
     main_parser.add_argument("--elements", type=count, default=10_000_000, metavar="N", help="length of the arrays")
     main_parser.add_argument("--steps", type=count, default=20_000_000, metavar="N", help="steps of the loops")
     commands = main_parser.add_subparsers(dest="command")
@@ -393,20 +414,23 @@ def parser() -> Parser:
     run_parser.add_argument("kernel", metavar="KERNEL", help=", ".join(FILE_KERNELS))
     run_parser.add_argument("file", metavar="FILE", nargs="+", help="the array; dot takes two")
     run_parser.add_argument("--dtype", choices=FORMATS, help="of a raw file (default: f8)")
-    run_parser.add_argument("--threads", type=count, metavar="N", help="at most so many (default: the CPUs)")
+    run_parser.add_argument("--threads", type=thread_count, metavar="N", help="at most so many (default: the CPUs)")
     run_parser.add_argument("--in-place", action="store_true", help="let square overwrite its file")
     return main_parser
 
 
 def describe(error: Exception) -> str:
+    text = str(error)
     if isinstance(error, OSError) and error.filename is not None:
-        return f"{error.filename}: {error.strerror}"
-    return " ".join(str(error).split()) or type(error).__name__
+        text = f"{error.filename}: {error.strerror}"
+    return " ".join(text.split()) or type(error).__name__
 
 
 def main() -> int:
     main_parser = parser()
     arguments = main_parser.parse_args()
+    if sys.stdout is None:
+        main_parser.error("standard output is closed")
     try:
         if arguments.command == "run":
             run(arguments)

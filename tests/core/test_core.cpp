@@ -68,7 +68,7 @@ class Sleeper final : public core::Thread {
 void a_thread_lives_once() {
   const auto thread = std::make_shared<Sleeper>();
   REQUIRE(!thread->started() && !thread->done() && thread->ident() == 0 && thread->native_id() == 0);
-  thread->spawn("sleeper");
+  thread->spawn("sleeper", core::Thread::Signals::faults);
   REQUIRE(thread->started() && !thread->done() && !thread->is_current());
   REQUIRE(thread->ident() != 0 && thread->native_id() != 0);
   REQUIRE(thread->join(Clock::now()) == Wake::timed_out);
@@ -83,7 +83,7 @@ void a_thread_may_be_forgotten() {
   const int before = Sleeper::destroyed;
   for (int i = 0; i < 100; ++i) {
     auto thread = std::make_shared<Sleeper>();
-    thread->spawn("forgotten");
+    thread->spawn("forgotten", core::Thread::Signals::faults);
     thread->wake();
   }
   while (Sleeper::destroyed < before + 100) usleep(1000);
@@ -106,11 +106,11 @@ class Joiner final : public core::Thread {
 void many_threads_join_one() {
   for (int round = 0; round < 20; ++round) {
     const auto thread = std::make_shared<Sleeper>();
-    thread->spawn("sleeper");
+    thread->spawn("sleeper", core::Thread::Signals::faults);
     std::vector<std::shared_ptr<Joiner>> joiners;
     for (int i = 0; i < 8; ++i) {
       joiners.push_back(std::make_shared<Joiner>(thread));
-      joiners.back()->spawn("joiner");
+      joiners.back()->spawn("joiner", core::Thread::Signals::faults);
     }
     thread->wake();
     for (const auto& joiner : joiners) REQUIRE(joiner->join(core::never) == Wake::woken);
@@ -122,7 +122,7 @@ void signals_are_blocked_in_threads_and_interrupt_joins() {
   action.sa_handler = [](int) {};
   sigaction(SIGALRM, &action, nullptr);
   const auto thread = std::make_shared<Sleeper>();
-  thread->spawn("sleeper");
+  thread->spawn("sleeper", core::Thread::Signals::faults);
   ualarm(20000, 0);
   Wake wake;
   do {
@@ -135,14 +135,14 @@ void signals_are_blocked_in_threads_and_interrupt_joins() {
 
 void a_child_process_has_no_threads() {
   const auto thread = std::make_shared<Sleeper>();
-  thread->spawn("parent's");
+  thread->spawn("parent's", core::Thread::Signals::faults);
   const pid_t child = fork();
   if (child == 0) {
     REQUIRE(thread->lost_in_fork() && thread->done());
     REQUIRE(thread->join(core::never) == Wake::woken);
 #if !defined(__SANITIZE_THREAD__)  // TSan knows no threads in the child of a process with threads
     const auto own = std::make_shared<Sleeper>();
-    own->spawn("child's");
+    own->spawn("child's", core::Thread::Signals::faults);
     own->wake();
     REQUIRE(own->join(core::never) == Wake::woken && own->runs == 1);
 #endif

@@ -52,7 +52,15 @@ template <class T>
 void square_of(const T* x, T* out, std::size_t size, Control& control) {
   if constexpr (std::is_integral_v<T>) refuse_overflow(x, size, control);
   auto body = [x, out](std::size_t begin, std::size_t end) {
-    for (std::size_t i = begin; i < end; ++i) out[i] = static_cast<T>(x[i] * x[i]);
+    for (std::size_t i = begin; i < end; ++i) {
+      if constexpr (std::is_integral_v<T>) {
+        // Unsigned, and no narrower than int: defined even if another thread changed x since it was checked.
+        using U = std::common_type_t<std::make_unsigned_t<T>, unsigned>;
+        out[i] = static_cast<T>(static_cast<U>(x[i]) * static_cast<U>(x[i]));
+      } else {
+        out[i] = x[i] * x[i];
+      }
+    }
   };
   parallel_for(control, size, chunk_size, body);
 }
