@@ -41,11 +41,11 @@ void PythonRunner::start(std::string name) {
   try {
     spawn(std::move(name), Signals::inherited);
   } catch (...) {
-    set_birth(stillborn);
+    set_birth(dead);
     throw;
   }
   detached([&] { quiesce(); });
-  if (birth_.load(std::memory_order_relaxed) == stillborn) throw std::bad_alloc();
+  if (birth_.load(std::memory_order_relaxed) == dead) throw std::bad_alloc();
   owned.release();  // to the thread
 }
 
@@ -62,7 +62,7 @@ void PythonRunner::quiesce() noexcept {
 
 void PythonRunner::run() noexcept {
   PyThreadState* state = PyThreadState_New(interpreter_);
-  set_birth(state == nullptr ? stillborn : alive);
+  set_birth(state == nullptr ? dead : alive);
   if (state == nullptr) return;
   attach(state);
   body_(thread_);

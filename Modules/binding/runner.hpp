@@ -22,7 +22,7 @@ class Runner : public core::Thread {
   virtual void start(std::string name) = 0;
 
   // Could it not be started after all?
-  virtual bool failed() const noexcept { return core::Thread::failed(); }
+  virtual bool stillborn() const noexcept { return failed(); }
 
   // At exit, detached: a kernel is stopped and joined. Of a Python thread, only the birth is awaited: from then on
   // the interpreter knows it.
@@ -69,13 +69,11 @@ class PythonRunner final : public Runner {
   PythonRunner(bool is_daemon, PyObject* thread, Body body);
 
   void start(std::string name) override;
-  bool failed() const noexcept override {
-    return Runner::failed() || birth_.load(std::memory_order_acquire) == stillborn;
-  }
+  bool stillborn() const noexcept override { return failed() || birth_.load(std::memory_order_acquire) == dead; }
   void quiesce() noexcept override;
 
  private:
-  enum Birth : std::uint32_t { unborn, alive, stillborn };
+  enum Birth : std::uint32_t { unborn, alive, dead };  // dead: no thread, or no memory for its state
 
   void run() noexcept override;
   void set_birth(Birth birth) noexcept;

@@ -25,7 +25,7 @@ void collect(ThreadFields& fields, const Runner& runner) {
   std::shared_ptr<Call> call;
   locked(fields, [&](ThreadFields& f) {
     settled = f.settled;
-    failed = f.runner.get() != &runner || runner.failed();
+    failed = f.runner.get() != &runner || runner.stillborn();
     call = runner.call;
   });
   if (failed) raise(PyExc_RuntimeError, "cannot join thread before it is started");
