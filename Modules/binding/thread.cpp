@@ -56,7 +56,7 @@ void Thread_main(PyObject* self) noexcept {
     if (to_report) report(self, to_report.get());
     return 0;
   });
-  if (PyErr_Occurred() != nullptr) PyErr_WriteUnraisable(self);  // threading.excepthook itself raised
+  if (PyErr_Occurred() != nullptr) unless_ended([=] { PyErr_WriteUnraisable(self); });  // the hook itself raised
 }
 
 // Lifecycle
