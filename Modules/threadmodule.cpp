@@ -29,11 +29,16 @@
 #include "binding/boundary.hpp"
 #include "binding/capi.hpp"
 #include "binding/detached.hpp"
+#include "binding/drop_in.hpp"
 #include "binding/kernel.hpp"
 #include "binding/number.hpp"
 #include "binding/state.hpp"
+#include "binding/sync/synchronization.hpp"
 #include "binding/thread.hpp"
+#include "binding/timeout.hpp"
+#include "binding/timer.hpp"
 #include "core/cpus.hpp"
+#include "core/fork.hpp"
 #include "core/start_threads.hpp"
 
 namespace binding {
@@ -86,41 +91,49 @@ PyMethodDef functions[] = {
     {"get_include", method<get_include>, METH_NOARGS,
      "get_include($module, /)\n--\n\n"
      "Return the directory of threadmodule.h, for extensions that use threadmodule's threads."},
+    {"current_thread", method<current_thread>, METH_NOARGS,
+     "current_thread($module, /)\n--\n\n"
+     "Return the Thread that this code runs in; one of threading's if it is none of ours."},
+    {"enumerate", method<enumerate_threads>, METH_NOARGS,
+     "enumerate($module, /)\n--\n\nReturn a list of all threads that are alive, threading's and ours."},
+    {"active_count", method<active_count>, METH_NOARGS,
+     "active_count($module, /)\n--\n\nReturn how many threads are alive: len(enumerate())."},
+    {"__getattr__", method<module_getattr>, METH_O, nullptr},
     {nullptr, nullptr, 0, nullptr},
 };
 
 // Lifecycle
 
-Ref add_type(PyObject* module, PyType_Spec& spec) {
-  Ref type = own(PyType_FromModuleAndSpec(module, &spec, nullptr));
-  check(PyModule_AddType(module, reinterpret_cast<PyTypeObject*>(type.get())));
-  return type;
-}
-
 int exec(PyObject* module) noexcept {
   return boundary(-1, [&] {
     State*& state = state_slot(module);
     state = new State();
+    core::watch_forks();
+    add_synchronization(module, *state);
     state->kernel_type = add_type(module, Kernel_spec);
     state->thread_type = add_type(module, Thread_spec);
+    add_type(module, Timer_spec, state->thread_type.get());
     add_kernels(module, reinterpret_cast<PyTypeObject*>(state->kernel_type.get()));
     check(PyModule_AddObjectRef(module, "_C_API", make_capi_capsule().get()));
+    check(PyModule_AddObjectRef(module, "TIMEOUT_MAX", own(PyFloat_FromDouble(timeout_max)).get()));
     check(PyModule_AddStringConstant(module, "__version__", THREADMODULE_VERSION));
+    add_all(module);
     return 0;
   });
 }
 
 int traverse(PyObject* module, visitproc visit, void* arg) noexcept {
-  const State* state = state_slot(module);
+  State* state = state_slot(module);
   if (state == nullptr) return 0;  // collected between creation and exec
-  const int stop = state->kernel_type.traverse(visit, arg);
-  return stop != 0 ? stop : state->thread_type.traverse(visit, arg);
+  return state->each_reference([=](const Ref& ref) { return ref.traverse(visit, arg); });
 }
 
 int clear(PyObject* module) noexcept {
   if (State* state = state_slot(module)) {
-    state->kernel_type = Ref();
-    state->thread_type = Ref();
+    state->each_reference([](Ref& ref) {
+      ref = Ref();
+      return 0;
+    });
   }
   return 0;
 }

@@ -10,6 +10,7 @@
 #include <span>
 
 #include "binding/python.hpp"
+#include "binding/reference.hpp"
 
 namespace binding {
 
@@ -40,5 +41,13 @@ class Arguments {
   const Signature& signature_;
   std::array<PyObject*, max_parameters> values_{};
 };
+
+// The truth of a flag; `otherwise` if it was left to its default.
+inline bool is_true(PyObject* flag, bool otherwise) {
+  if (flag == nullptr) return otherwise;
+  const int truth = PyObject_IsTrue(flag);
+  check(truth);
+  return truth != 0;
+}
 
 }  // namespace binding

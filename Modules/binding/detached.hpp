@@ -52,18 +52,23 @@ void detached_with_signals(core::Control& control, F&& body) {
 
 // The one wait of the binding: blocks detached until wait(deadline) has been woken (true) or the deadline has passed
 // (false). Signal handlers run in between, and what they raise ends the wait as a PythonError.
-template <class F>
-bool wait_until(core::Deadline deadline, F&& wait) {
+template <class F, class G>
+bool wait_until(core::Deadline deadline, F&& wait, G&& attached_again) {
   for (;;) {
     core::Wake wake{};
     // A signal between the check below and the sleep interrupts nothing. So the thread that runs Python's signal
     // handlers never sleeps for long.
     const core::Deadline nap = core::platform::is_main_thread() ? core::deadline_in(max_nap) : core::never;
     detached([&] { wake = wait(nap < deadline ? nap : deadline); });
+    attached_again();
     if (wake == core::Wake::woken) return true;
     if (wake == core::Wake::timed_out && deadline <= nap) return false;
     check(PyErr_CheckSignals());
   }
+}
+template <class F>
+bool wait_until(core::Deadline deadline, F&& wait) {
+  return wait_until(deadline, wait, [] {});
 }
 
 }  // namespace binding

@@ -13,10 +13,18 @@
 #if PY_VERSION_HEX < 0x030C0000
 #include <structmember.h>
 #define Py_T_PYSSIZET T_PYSSIZET
+#define Py_T_BOOL T_BOOL
 #define Py_READONLY READONLY
 #endif
 
 namespace binding {
+
+// Several threads may be attached at once.
+#ifdef Py_GIL_DISABLED
+inline constexpr bool free_threaded = true;
+#else
+inline constexpr bool free_threaded = false;
+#endif
 
 // 3.12: an exception is one object, no longer a triple.
 inline PyObject* get_raised_exception() noexcept {
@@ -49,8 +57,23 @@ inline void set_raised_exception(PyObject* exception) noexcept {
 #endif
 }
 
+// 3.13: queues can be shut down.
+inline constexpr bool queue_has_shutdown = PY_VERSION_HEX >= 0x030D0000;
+
 // 3.14: a thread that wants to attach too late sleeps, and is not ended by pthread_exit (see thread_exit.hpp).
 inline constexpr bool thread_exit_unwinds = PY_VERSION_HEX < 0x030E0000;
+
+// 3.13: what a weak reference refers to, as a new reference; NULL if that is gone.
+inline PyObject* weak_reference_target(PyObject* reference) noexcept {
+#if PY_VERSION_HEX >= 0x030D0000
+  PyObject* target = nullptr;
+  PyWeakref_GetRef(reference, &target);
+  return target;
+#else
+  PyObject* target = PyWeakref_GetObject(reference);
+  return target == Py_None ? nullptr : Py_NewRef(target);
+#endif
+}
 
 // 3.13: public. Has the end of the whole runtime begun, so that no other thread can attach any more?
 inline bool is_finalizing() noexcept {

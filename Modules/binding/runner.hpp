@@ -28,6 +28,9 @@ class Runner : public core::Thread {
   // the interpreter knows it.
   virtual void quiesce() noexcept = 0;
 
+  // The Thread object, borrowed, for code that runs in this very thread; NULL if that is a kernel.
+  virtual PyObject* thread() const noexcept { return nullptr; }
+
   virtual bool stopped() const noexcept { return false; }
 
   // After join(), attached: throws what a kernel threw.
@@ -69,6 +72,7 @@ class PythonRunner final : public Runner {
   PythonRunner(bool is_daemon, PyObject* thread, Body body);
 
   void start(std::string name) override;
+  PyObject* thread() const noexcept override { return thread_; }
   bool stillborn() const noexcept override { return failed() || birth_.load(std::memory_order_acquire) == dead; }
   void quiesce() noexcept override;
 

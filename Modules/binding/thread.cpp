@@ -37,7 +37,8 @@ ThreadFields& initialized(PyObject* self) {
 // threading.excepthook(threading.ExceptHookArgs((type, value, traceback, thread))), as threading's own threads do.
 void report(PyObject* self, PyObject* exception) {
   const Ref threading = own(PyImport_ImportModule("threading"));
-  const Ref hook = own(PyObject_GetAttrString(threading.get(), "excepthook"));
+  // threadmodule.excepthook is threading's, unless somebody has set it.
+  const Ref hook = own(PyObject_GetAttrString(module_of(Py_TYPE(self)), "excepthook"));
   const Ref traceback(PyException_GetTraceback(exception));
   const Ref tuple =
       own(Py_BuildValue("((OOOO))", Py_TYPE(exception), exception, traceback ? traceback.get() : Py_None, self));
@@ -46,9 +47,26 @@ void report(PyObject* self, PyObject* exception) {
   own(PyObject_CallOneArg(hook.get(), args.get()));
 }
 
+// threading.settrace() and setprofile() are for our threads too.
+void set_hooks() {
+  const Ref name = own(PyUnicode_FromString("threading"));
+  const Ref threading(PyImport_GetModule(name.get()));
+  if (!threading) {
+    if (PyErr_Occurred() != nullptr) throw PythonError();
+    return;
+  }
+  for (const auto& [getter, setter] : {std::pair{"gettrace", "settrace"}, std::pair{"getprofile", "setprofile"}}) {
+    const Ref hook = own(PyObject_CallMethod(threading.get(), getter, nullptr));
+    if (hook.get() == Py_None) continue;
+    const Ref set = own(Ref::copy(PySys_GetObject(setter)).release());
+    own(PyObject_CallOneArg(set.get(), hook.get()));
+  }
+}
+
 // What the POSIX thread of a Python target does, attached.
 void Thread_main(PyObject* self) noexcept {
   boundary(0, [&] {
+    set_hooks();
     Ref value(PyObject_CallMethod(self, "run", nullptr));
     Ref exception(value ? nullptr : get_raised_exception());
     const Ref to_report = Ref::copy(exception.get());
@@ -302,6 +320,7 @@ Ref Thread_start(PyObject* self, PyObject*) {
     });
     throw;
   }
+  remember_started(*state_slot(module_of(Py_TYPE(self))), self);
   return Ref::copy(Py_None);
 }
 

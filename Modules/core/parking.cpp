@@ -1,5 +1,6 @@
 #include "core/parking.hpp"
 
+#include <algorithm>
 #include <cerrno>
 #include <climits>
 #include <ctime>
@@ -23,7 +24,7 @@ Wake park(const std::atomic<std::uint32_t>& word, std::uint32_t expected, Deadli
   const timespec* timeout = nullptr;
   if (deadline != never) {
     // steady_clock counts from CLOCK_MONOTONIC's zero, which FUTEX_WAIT_BITSET takes as an absolute time.
-    const auto since_boot = deadline.time_since_epoch();
+    const auto since_boot = std::max(deadline, Deadline{}).time_since_epoch();
     const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(since_boot);
     until.tv_sec = seconds.count();
     until.tv_nsec = std::chrono::nanoseconds(since_boot - seconds).count();

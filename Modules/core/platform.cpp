@@ -1,17 +1,35 @@
 #include "core/platform.hpp"
 
 #include <pthread.h>
+#include <sched.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cstring>
 
 #if THREADMODULE_LINUX
-#include <sched.h>
 #include <sys/syscall.h>
 #endif
 
 namespace core::platform {
+
+void yield() noexcept { sched_yield(); }
+
+void relax(unsigned round) noexcept {
+  if (round < 50) {
+#if defined(__x86_64__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    __asm__ __volatile__("isb");
+#endif
+  } else if (round < 100) {
+    sched_yield();
+  } else {
+    constexpr timespec pause{0, 50'000};
+    nanosleep(&pause, nullptr);
+  }
+}
 
 #if THREADMODULE_LINUX
 

@@ -24,6 +24,11 @@ bool is_main_thread() noexcept;
 // Names the calling thread for debuggers and /proc. A name is UTF-8; Linux keeps 15 bytes of it.
 void name_this_thread(const char* name) noexcept;
 
+// For the `round`th time somebody else holds what is held for nanoseconds only, unless the scheduler has put its holder
+// aside: first stay, then yield, then sleep.
+void relax(unsigned round) noexcept;
+void yield() noexcept;
+
 // CPUs that the scheduler may run this process on; at least 1.
 unsigned cpus_by_affinity() noexcept;
 

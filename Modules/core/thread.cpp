@@ -7,6 +7,7 @@
 #include <exception>
 #include <utility>
 
+#include "core/fork.hpp"
 #include "core/platform.hpp"
 
 namespace core {
@@ -65,15 +66,7 @@ class SignalMask {
   sigset_t before_;
 };
 
-// A fork happens to the process, not to an object of ours, and its handler takes no argument: hence a static.
-std::atomic<unsigned> forks{0};
-
 }  // namespace
-
-unsigned fork_generation() noexcept {
-  static const int registered = pthread_atfork(nullptr, nullptr, [] { forks.fetch_add(1); });
-  return registered == 0 ? forks.load(std::memory_order_relaxed) : 0;
-}
 
 Thread::~Thread() {
   if (ident() != 0 && !of_another_process() && !reaped_.exchange(true)) {

@@ -82,7 +82,4 @@ class Thread : public std::enable_shared_from_this<Thread> {
   std::shared_ptr<Thread> self_;  // set while the thread is being born, then moved into its own stack
 };
 
-// How often this process is a fork of the one that loaded the module: 0, or more in a child.
-unsigned fork_generation() noexcept;
-
 }  // namespace core

@@ -1,0 +1,10 @@
+// threadmodule.Latch
+#pragma once
+
+#include "binding/python.hpp"
+
+namespace binding {
+
+extern PyType_Spec Latch_spec;
+
+}  // namespace binding

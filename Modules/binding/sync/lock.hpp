@@ -1,0 +1,19 @@
+// threadmodule.Lock
+#pragma once
+
+#include "binding/python.hpp"
+#include "core/sync/semaphore.hpp"
+
+namespace binding {
+
+struct Lock {
+  bool acquire(core::Deadline deadline);
+  void release();
+
+  core::Semaphore permit{1, 1};
+  bool handoff = true;
+};
+
+extern PyType_Spec Lock_spec;
+
+}  // namespace binding

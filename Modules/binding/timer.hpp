@@ -1,0 +1,10 @@
+// threadmodule.Timer
+#pragma once
+
+#include "binding/python.hpp"
+
+namespace binding {
+
+extern PyType_Spec Timer_spec;
+
+}  // namespace binding

@@ -1,0 +1,87 @@
+// Waiters for a condition that a lock guards: the core of Condition.
+//
+// A notified thread needs the lock, which the notifier still holds. So it is not woken: it is moved to those who wait
+// for the lock, and the release wakes it (POSIX calls this wait morphing).
+#pragma once
+
+#include "core/sync/semaphore.hpp"
+
+namespace core {
+
+template <class World>
+class BasicCondition {
+ public:
+  using Monitor = BasicMonitor<World>;
+  using Guard = typename Monitor::Guard;
+  using Waiter = BasicWaiter<World>;
+  using Wakeups = BasicWakeups<World>;
+  using Semaphore = BasicSemaphore<World>;
+
+  // Does anybody wait? A hint, unless the caller holds the lock.
+  bool has_waiters() const noexcept { return monitor_.is_queued(); }
+
+  // How many do?
+  std::size_t waiting() noexcept {
+    renew();
+    const Guard guard(monitor_);
+    return guard.count();
+  }
+
+  // The caller holds the lock, and releases it next.
+  void enlist(Waiter& waiter) noexcept {
+    renew();
+    Guard guard(monitor_);
+    guard.push_back(waiter);
+  }
+
+  // Ends the wait of one that has not been notified. False: it has, and stands in the queue of the lock, or is woken.
+  bool leave(Waiter& waiter) noexcept {
+    renew();
+    Guard guard(monitor_);
+    if (!guard.has(waiter)) return waiter.is_stale();
+    guard.remove(waiter);
+    return true;
+  }
+
+  // Moves up to n of them to `lock`, which the caller holds, or wakes them if that is NULL. Returns how many.
+  std::uint64_t notify(std::uint64_t n, Semaphore* lock, Wakeups& wakeups) noexcept {
+    renew();
+    if (!has_waiters()) return 0;
+    std::uint64_t notified = 0;
+    Guard guard(monitor_);
+    for (; notified < n && guard.front() != nullptr; ++notified) {
+      if (lock == nullptr) {
+        guard.pop_front(wakeups, Waiter::granted);
+      } else {
+        Waiter& waiter = *guard.front();
+        guard.remove(waiter);
+        lock->adopt(waiter, wakeups);
+      }
+    }
+    return notified;
+  }
+
+  // For native code: waits, with the one permit of `lock` held before and after. False if the deadline has passed.
+  template <class Block>
+  bool wait(Semaphore& lock, Deadline deadline, Block&& block) {
+    Waiter waiter;
+    enlist(waiter);
+    Wakeups wakeups;
+    lock.release(wakeups);
+    wakeups.send();
+    const bool notified = block(waiter, deadline) == Wake::woken || !leave(waiter);
+    notified ? lock.acquire_adopted(waiter, block) : void(lock.acquire(1, never, block));
+    return notified;
+  }
+
+ private:
+  void renew() noexcept {
+    monitor_.renew([](auto&) {});
+  }
+
+  Monitor monitor_{0};
+};
+
+using Condition = BasicCondition<RealWorld>;
+
+}  // namespace core
