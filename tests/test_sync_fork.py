@@ -20,11 +20,18 @@ PRELUDE = """
     def background(call):
         "A thread that is left in its wait when the parent ends."
         Thread(target=call, daemon=True).start()
+    def held(lock):
+        "The lock, acquired by another thread that keeps it."
+        done = threading.Event()
+        background(lambda: lock.acquire() and (done.set() or time.sleep(1000)))
+        done.wait()
+        return lock
     def settled():
         "Waits until the threads of background() wait."
         deadline = time.monotonic() + 20
         def waits(thread):
-            return open(f"/proc/self/task/{{thread}}/stat").read().rpartition(")")[2].split()[0] == "S"
+            try: return open(f"/proc/self/task/{{thread}}/stat").read().rpartition(")")[2].split()[0] == "S"
+            except FileNotFoundError: return True
         while not all(waits(thread) for thread in os.listdir("/proc/self/task") if int(thread) != os.getpid()):
             assert time.monotonic() < deadline
             time.sleep(0.001)
@@ -92,13 +99,7 @@ ELSEWHERE = {
         assert lock.locked()
     """,
     "an RLock that is held and waited for": """
-        lock, held = RLock(), Event()
-        def hold():
-            with lock, lock:
-                held.set()
-                time.sleep(1000)
-        background(hold)
-        held.wait()
+        lock = held(RLock())
         background(lock.acquire)
         settled()
         def check():
@@ -128,13 +129,7 @@ ELSEWHERE = {
     """,
     "a Condition that is held, over each kind of lock": """
         for lock in [None, Lock(), RLock()]:
-            condition, held = Condition(lock), Event()
-            def hold():
-                with condition:
-                    held.set()
-                    time.sleep(1000)
-            background(hold)
-            held.wait()
+            condition = held(Condition(lock))
             def waiter():
                 with condition: condition.wait()
             background(waiter)
@@ -212,7 +207,7 @@ ELSEWHERE = {
     """,
     "a RWLock that is read, and waited for": """
         lock = RWLock()
-        in_thread(lock.read.acquire)
+        held(lock.read)
         background(lock.write.acquire)
         settled()
         background(lock.read.acquire)
@@ -230,7 +225,7 @@ ELSEWHERE = {
     """,
     "a RWLock that is written, and waited for": """
         lock = RWLock()
-        in_thread(lock.write.acquire)
+        held(lock.write)
         background(lock.write.acquire)
         background(lock.read.acquire)
         settled()
@@ -243,7 +238,7 @@ ELSEWHERE = {
     """,
     "a RWLock that is being upgraded": """
         lock = RWLock()
-        in_thread(lock.read.acquire)
+        held(lock.read)
         def upgrade():
             lock.read.acquire()
             lock.upgrade()
@@ -318,6 +313,7 @@ ELSEWHERE = {
     "a Timer": """
         called = Event()
         timer = Timer(1000, called.set)
+        timer.daemon = True
         timer.start()
         def check():
             timer.cancel()
@@ -462,12 +458,12 @@ def test_a_fork_within_with(fork: str, code: str) -> None:
 # A signal handler that forks while its thread waits; in the child it makes way and the wait goes on
 INSIDE = {
     "Lock": ("Lock()", "in_thread(it.acquire)", "it.acquire()", "pass", "it.release()"),
-    "RLock": ("RLock()", "background(lambda: it.acquire() and time.sleep(1000))", "it.acquire()", "pass", None),
+    "RLock": ("RLock()", "held(it)", "it.acquire()", "pass", None),
     "Semaphore": ("Semaphore(1)", "it.acquire()", "it.acquire()", "it.release()", "it.release()"),
     "Event": ("Event()", "pass", "it.wait()", "it.set()", "it.set()"),
     "Latch": ("Latch(1)", "pass", "it.wait()", "it.count_down()", "it.count_down()"),
-    "RWLock.read": ("RWLock()", "in_thread(it.write.acquire)", "it.read.acquire()", "pass", None),
-    "RWLock.write": ("RWLock()", "in_thread(it.read.acquire)", "it.write.acquire()", "pass", None),
+    "RWLock.read": ("RWLock()", "held(it.write)", "it.read.acquire()", "pass", None),
+    "RWLock.write": ("RWLock()", "held(it.read)", "it.write.acquire()", "pass", None),
     "Queue.get": ("Queue()", "pass", "it.get()", "it.put(1)", "it.put(1)"),
     "Queue.put": ("Queue(1)", "it.put(1)", "it.put(2) is None", "it.get()", "it.get()"),
     "SimpleQueue.get": ("SimpleQueue()", "pass", "it.get()", "it.put(1)", "it.put(1)"),

@@ -524,6 +524,7 @@ def test_a_wake_is_passed_on_by_a_thread_whose_handler_raises(kind: str) -> None
                 time.sleep(3e-3)
                 steps = [lambda: {wake}, lambda: signal.pthread_kill(main, signal.SIGALRM)]
                 if number % 2: steps.reverse()
+                steps.insert(1, lambda: time.sleep(random.choice([0, 1e-5, 1e-4])))
                 for step in steps: step()
             threads = [Thread(target=second), Thread(target=waker)]
             for thread in threads: thread.start()

@@ -13,10 +13,14 @@
 
 namespace binding {
 
-template <class T>
-struct Object {
+struct ObjectHead {
   PyObject_HEAD
   PyObject* weakrefs;
+};
+
+template <class T>
+struct Object {
+  ObjectHead head;
   T value;
 };
 
@@ -54,15 +58,14 @@ template <class T>
 void Object_dealloc(PyObject* self) noexcept {
   PyTypeObject* type = Py_TYPE(self);
   if constexpr (HoldsReferences<T>) PyObject_GC_UnTrack(self);
-  if (reinterpret_cast<Object<T>*>(self)->weakrefs != nullptr) unless_ended([=] { PyObject_ClearWeakRefs(self); });
+  if (reinterpret_cast<ObjectHead*>(self)->weakrefs != nullptr) unless_ended([=] { PyObject_ClearWeakRefs(self); });
   value_of<T>(self).~T();
   type->tp_free(self);
   Py_DECREF(type);
 }
 
-template <class T>
 inline PyMemberDef Object_members[] = {
-    {"__weaklistoffset__", Py_T_PYSSIZET, offsetof(Object<T>, weakrefs), Py_READONLY, nullptr},
+    {"__weaklistoffset__", Py_T_PYSSIZET, offsetof(ObjectHead, weakrefs), Py_READONLY, nullptr},
     {nullptr, 0, 0, 0, nullptr},
 };
 

@@ -5,16 +5,11 @@
 // of all objects to keep, and a raw fork() from C is as good as os.fork().
 #pragma once
 
-#include <pthread.h>
-
 #include <atomic>
-#include <cstdint>
+
+#include "core/identity.hpp"
 
 namespace core {
-
-using Ident = std::uintptr_t;  // pthread_self(), as a number; 0 is nobody
-
-inline Ident this_thread() noexcept { return reinterpret_cast<Ident>(pthread_self()); }
 
 namespace detail {
 // A fork happens to the process, not to an object of ours, and its handler takes no argument: hence statics.

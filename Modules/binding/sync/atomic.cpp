@@ -109,7 +109,7 @@ PyType_Slot AtomicInt_slots[] = {
     {Py_tp_dealloc, reinterpret_cast<void*>(Object_dealloc<Int>)},
     {Py_tp_repr, reinterpret_cast<void*>(entry<AtomicInt_repr>)},
     {Py_tp_methods, AtomicInt_methods},
-    {Py_tp_members, Object_members<Int>},
+    {Py_tp_members, Object_members},
     {0, nullptr},
 };
 
@@ -195,7 +195,7 @@ PyType_Slot AtomicReference_slots[] = {
     {Py_tp_dealloc, reinterpret_cast<void*>(Object_dealloc<Reference>)},
     {Py_tp_repr, reinterpret_cast<void*>(entry<AtomicReference_repr>)},
     {Py_tp_methods, AtomicReference_methods},
-    {Py_tp_members, Object_members<Reference>},
+    {Py_tp_members, Object_members},
     {0, nullptr},
 };
 

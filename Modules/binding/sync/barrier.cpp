@@ -159,7 +159,7 @@ PyType_Slot Barrier_slots[] = {
     {Py_tp_repr, reinterpret_cast<void*>(entry<Barrier_repr>)},
     {Py_tp_methods, Barrier_methods},
     {Py_tp_getset, Barrier_getset},
-    {Py_tp_members, Object_members<Barrier>},
+    {Py_tp_members, Object_members},
     {0, nullptr},
 };
 

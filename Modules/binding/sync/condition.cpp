@@ -110,33 +110,29 @@ void Condition::reacquire(Saved& saved, core::Waiter& waiter, bool notified, Ref
 bool Condition::wait(core::Deadline deadline) {
   if (!is_owned()) raise(PyExc_RuntimeError, "cannot wait on un-acquired lock");
   core::Waiter waiter;
-  for (;;) {
-    waiters.enlist(waiter);
-    Saved saved;
-    try {
-      saved = release_save();
-    } catch (...) {
-      waiters.leave(waiter);
-      throw;
-    }
-    Ref pending;
-    bool notified = false;
-    try {
-      notified = block(waiter, deadline) == core::Wake::woken;
-    } catch (const PythonError&) {
-      pending = Ref(get_raised_exception());
-    }
-    if (!notified) notified = !waiters.leave(waiter);
-    const bool forked = waiter.is_stale();  // by a signal handler: the child waits anew
-    reacquire(saved, waiter, notified && !forked, pending);
-    if (pending) {
-      if (notified) notify(1);  // it was not for an exception
-      set_raised_exception(pending.release());
-      throw PythonError();
-    }
-    if (!forked) return notified;
-    waiter.renew();
+  waiters.enlist(waiter);
+  Saved saved;
+  try {
+    saved = release_save();
+  } catch (...) {
+    waiters.leave(waiter);
+    throw;
   }
+  Ref pending;
+  bool notified = false;
+  try {
+    // In the child of a fork that a signal handler did, this is over as if it had been notified: what the handler has
+    // notified there may have been meant for it.
+    notified = block(waiter, deadline) == core::Wake::woken;
+  } catch (const PythonError&) {
+    pending = Ref(get_raised_exception());
+  }
+  if (!notified) notified = !waiters.leave(waiter);
+  reacquire(saved, waiter, notified && !waiter.is_stale(), pending);
+  if (!pending) return notified;
+  if (notified) notify(1);  // it was not for an exception
+  set_raised_exception(pending.release());
+  throw PythonError();
 }
 
 void Condition::notify(std::uint64_t n) {
@@ -314,7 +310,7 @@ PyType_Slot Condition_slots[] = {
     {Py_tp_repr, reinterpret_cast<void*>(entry<Condition_repr>)},
     {Py_tp_methods, Condition_methods},
     {Py_tp_getset, Condition_getset},
-    {Py_tp_members, Object_members<Condition>},
+    {Py_tp_members, Object_members},
     {0, nullptr},
 };
 

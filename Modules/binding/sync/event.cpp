@@ -103,7 +103,7 @@ PyType_Slot Event_slots[] = {
     {Py_tp_repr, reinterpret_cast<void*>(entry<Event_repr>)},
     {Py_tp_methods, Event_methods},
     {Py_tp_getset, Event_getset},
-    {Py_tp_members, Object_members<Event>},
+    {Py_tp_members, Object_members},
     {0, nullptr},
 };
 

@@ -110,7 +110,7 @@ PyType_Slot Latch_slots[] = {
     {Py_tp_repr, reinterpret_cast<void*>(entry<Latch_repr>)},
     {Py_tp_methods, Latch_methods},
     {Py_tp_getset, Latch_getset},
-    {Py_tp_members, Object_members<Latch>},
+    {Py_tp_members, Object_members},
     {0, nullptr},
 };
 

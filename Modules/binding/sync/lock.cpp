@@ -60,7 +60,7 @@ PyType_Slot Lock_slots[] = {
     {Py_tp_dealloc, reinterpret_cast<void*>(Object_dealloc<Lock>)},
     {Py_tp_repr, reinterpret_cast<void*>(entry<Lock_repr>)},
     {Py_tp_methods, Lock_methods},
-    {Py_tp_members, Object_members<Lock>},
+    {Py_tp_members, Object_members},
     {0, nullptr},
 };
 

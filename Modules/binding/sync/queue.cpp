@@ -494,7 +494,7 @@ constexpr Py_ssize_t offset_of(std::size_t member) {
 }
 
 PyMemberDef Queue_members[] = {
-    {"__weaklistoffset__", Py_T_PYSSIZET, offsetof(Object<Queue>, weakrefs), Py_READONLY, nullptr},
+    {"__weaklistoffset__", Py_T_PYSSIZET, offsetof(ObjectHead, weakrefs), Py_READONLY, nullptr},
     {"maxsize", Py_T_PYSSIZET, offset_of(offsetof(Queue, maxsize)), 0,
      "How many items are too many; 0 or less: no number is."},
     {"unfinished_tasks", Py_T_PYSSIZET, offset_of(offsetof(Queue, unfinished_tasks)), 0,

@@ -90,7 +90,7 @@ PyType_Slot RLock_slots[] = {
     {Py_tp_dealloc, reinterpret_cast<void*>(Object_dealloc<RLock>)},
     {Py_tp_repr, reinterpret_cast<void*>(entry<RLock_repr>)},
     {Py_tp_methods, RLock_methods},
-    {Py_tp_members, Object_members<RLock>},
+    {Py_tp_members, Object_members},
     {0, nullptr},
 };
 

@@ -136,7 +136,7 @@ PyType_Slot Side_slots[] = {
     {Py_tp_dealloc, reinterpret_cast<void*>(Object_dealloc<Side>)},
     {Py_tp_repr, reinterpret_cast<void*>(entry<Side_repr>)},
     {Py_tp_methods, Side_methods},
-    {Py_tp_members, Object_members<Side>},
+    {Py_tp_members, Object_members},
     {0, nullptr},
 };
 
@@ -177,7 +177,7 @@ PyType_Slot RWLock_slots[] = {
     {Py_tp_repr, reinterpret_cast<void*>(entry<RWLock_repr>)},
     {Py_tp_methods, RWLock_methods},
     {Py_tp_getset, RWLock_getset},
-    {Py_tp_members, Object_members<RWLock>},
+    {Py_tp_members, Object_members},
     {0, nullptr},
 };
 

@@ -148,7 +148,7 @@ PyType_Slot Semaphore_slots[] = {
     {Py_tp_repr, reinterpret_cast<void*>(entry<Semaphore_repr>)},
     {Py_tp_methods, Semaphore_methods},
     {Py_tp_getset, Semaphore_getset},
-    {Py_tp_members, Object_members<Semaphore>},
+    {Py_tp_members, Object_members},
     {0, nullptr},
 };
 

@@ -69,15 +69,11 @@ struct SimpleQueue {
   void wake_next(Guard& guard, core::Wakeups& wakeups) noexcept {
     if (ring.size() > 0 && guard.front() != nullptr) guard.pop_front(wakeups, core::Waiter::look);
   }
-  void renew() noexcept {
-    monitor.renew([](auto&) {});
-  }
 };
 
 // Under the GIL, that is guard enough as long as nobody waits.
 PyObject* SimpleQueue::try_get() noexcept {
   if constexpr (free_threaded) {
-    renew();
     const Guard guard(monitor);
     return ring.size() > 0 ? ring.pop() : nullptr;
   } else {
@@ -86,7 +82,6 @@ PyObject* SimpleQueue::try_get() noexcept {
 }
 
 void SimpleQueue::put(PyObject* item) {
-  renew();
   if (!free_threaded && !ring.full() && !monitor.is_queued()) {
     ring.push(Py_NewRef(item));
     return;
@@ -110,7 +105,6 @@ void SimpleQueue::put(PyObject* item) {
 Ref SimpleQueue::get(core::Deadline deadline) {
   if (PyObject* const item = try_get()) return Ref(item);
   if (deadline != core::at_once) {
-    renew();
     PyObject* item = nullptr;
     core::Waiter waiter;
     const auto attempt = [&](Guard&, bool) {
@@ -235,7 +229,7 @@ PyType_Slot SimpleQueue_slots[] = {
     {Py_tp_clear, reinterpret_cast<void*>(Object_clear<SimpleQueue>)},
     {Py_tp_dealloc, reinterpret_cast<void*>(Object_dealloc<SimpleQueue>)},
     {Py_tp_methods, SimpleQueue_methods},
-    {Py_tp_members, Object_members<SimpleQueue>},
+    {Py_tp_members, Object_members},
     {0, nullptr},
 };
 

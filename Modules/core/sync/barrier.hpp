@@ -10,7 +10,7 @@
 
 namespace core {
 
-class Barrier {
+class Barrier final : Monitor {
  public:
   enum class Outcome { passed, last, broken };
   struct Arrival {
@@ -23,18 +23,17 @@ class Barrier {
 
   // How many stand at it, and is it broken?
   std::uint64_t waiting() noexcept {
-    const Guard guard = fresh();
+    const Guard guard(*this);
     return acting_ ? 0 : arrived_;
   }
   bool broken() noexcept {
-    const Guard guard = fresh();
+    const Guard guard(*this);
     return broken_;
   }
 
   // Arrives and waits for the others. The last one is told so at once, and must call open() when it has acted.
   template <class Block>
   Arrival arrive(Deadline deadline, Block&& block) {
-    renew();
     Waiter waiter;
     Arrival arrival{Outcome::passed, 0};
     const auto attempt = [&](Guard&, bool) {
@@ -60,13 +59,13 @@ class Barrier {
         const Wake wake = block(self, until);
         if (wake == Wake::woken) return wake;
         {
-          const Guard guard(monitor_);
+          const Guard guard(*this);
           if (!acting_) return wake;
         }
         until = never;
       }
     };
-    const Waiter::Message message = monitor_.wait(waiter, deadline, patient, attempt, abandon);
+    const Waiter::Message message = Monitor::wait(waiter, deadline, patient, attempt, abandon);
     if (message == Waiter::granted) return arrival;
     if (message == Waiter::nothing) {  // its time was up: nobody shall wait for it in vain
       Wakeups wakeups;
@@ -77,7 +76,7 @@ class Barrier {
 
   // The action is done, or has failed: all may go.
   void open(bool success, Wakeups& wakeups) noexcept {
-    Guard guard = fresh();
+    Guard guard(*this);
     if (!std::exchange(acting_, false)) return;  // the child of a fork in the action
     arrived_ = 0;
     if (!success) broken_ = true;
@@ -88,13 +87,13 @@ class Barrier {
   }
 
   void abort(Wakeups& wakeups) noexcept {
-    Guard guard = fresh();
+    Guard guard(*this);
     break_it(guard, wakeups);
   }
 
   // Those who wait are told that it broke; for those who come it is whole.
   void reset(Wakeups& wakeups) noexcept {
-    Guard guard = fresh();
+    Guard guard(*this);
     break_it(guard, wakeups);
     broken_ = false;
   }
@@ -110,18 +109,11 @@ class Barrier {
     arrived_ = 0;
     guard.pop_all(wakeups, Waiter::broken);
   }
-  void renew() noexcept {
-    monitor_.renew([this](auto&) {
-      arrived_ = 0;
-      acting_ = false;
-    });
-  }
-  Guard fresh() noexcept {
-    renew();
-    return Guard(monitor_);
+  void after_fork(State&) noexcept override {
+    arrived_ = 0;
+    acting_ = false;
   }
 
-  Monitor monitor_{0};
   std::atomic<std::uint64_t> parties_{1};
   // Guarded.
   std::uint64_t arrived_ = 0;

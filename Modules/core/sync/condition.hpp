@@ -9,7 +9,7 @@
 namespace core {
 
 template <class World>
-class BasicCondition {
+class BasicCondition final : BasicMonitor<World> {
  public:
   using Monitor = BasicMonitor<World>;
   using Guard = typename Monitor::Guard;
@@ -18,26 +18,23 @@ class BasicCondition {
   using Semaphore = BasicSemaphore<World>;
 
   // Does anybody wait? A hint, unless the caller holds the lock.
-  bool has_waiters() const noexcept { return monitor_.is_queued(); }
+  bool has_waiters() const noexcept { return this->is_queued(); }
 
   // How many do?
   std::size_t waiting() noexcept {
-    renew();
-    const Guard guard(monitor_);
+    const Guard guard(*this);
     return guard.count();
   }
 
   // The caller holds the lock, and releases it next.
   void enlist(Waiter& waiter) noexcept {
-    renew();
-    Guard guard(monitor_);
+    Guard guard(*this);
     guard.push_back(waiter);
   }
 
   // Ends the wait of one that has not been notified. False: it has, and stands in the queue of the lock, or is woken.
   bool leave(Waiter& waiter) noexcept {
-    renew();
-    Guard guard(monitor_);
+    Guard guard(*this);
     if (!guard.has(waiter)) return waiter.is_stale();
     guard.remove(waiter);
     return true;
@@ -45,10 +42,9 @@ class BasicCondition {
 
   // Moves up to n of them to `lock`, which the caller holds, or wakes them if that is NULL. Returns how many.
   std::uint64_t notify(std::uint64_t n, Semaphore* lock, Wakeups& wakeups) noexcept {
-    renew();
     if (!has_waiters()) return 0;
     std::uint64_t notified = 0;
-    Guard guard(monitor_);
+    Guard guard(*this);
     for (; notified < n && guard.front() != nullptr; ++notified) {
       if (lock == nullptr) {
         guard.pop_front(wakeups, Waiter::granted);
@@ -73,13 +69,6 @@ class BasicCondition {
     notified ? lock.acquire_adopted(waiter, block) : void(lock.acquire(1, never, block));
     return notified;
   }
-
- private:
-  void renew() noexcept {
-    monitor_.renew([](auto&) {});
-  }
-
-  Monitor monitor_{0};
 };
 
 using Condition = BasicCondition<RealWorld>;

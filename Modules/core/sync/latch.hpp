@@ -5,28 +5,26 @@
 
 namespace core {
 
-class Latch {
+class Latch final : Monitor {
  public:
   // For __init__, before anybody waits.
   void reset(std::uint64_t count) noexcept {
-    renew();
-    Monitor::Guard guard(monitor_);
+    Guard guard(*this);
     guard.state = count;
   }
 
-  std::uint64_t count() const noexcept { return monitor_.state(); }
+  std::uint64_t count() const noexcept { return Monitor::state(); }
 
   // False: there is less than n to count.
   bool count_down(Wakeups& wakeups, std::uint64_t n) noexcept {
-    renew();
     const auto lower = [n](auto& count) {
       if (count < n) return false;
       count -= n;
       return true;
     };
-    const Monitor::Update update = monitor_.update(lower);
-    if (update != Monitor::Update::busy) return update == Monitor::Update::done;
-    Monitor::Guard guard(monitor_);
+    const Update result = update(lower);
+    if (result != Update::busy) return result == Update::done;
+    Guard guard(*this);
     if (!lower(guard.state)) return false;
     if (guard.state == 0) guard.pop_all(wakeups, Waiter::granted);
     return true;
@@ -37,19 +35,11 @@ class Latch {
   bool wait(Deadline deadline, Block&& block) {
     if (count() == 0) return true;
     if (deadline == at_once) return false;
-    renew();
     Waiter waiter;
-    const auto attempt = [](Monitor::Guard& guard, bool) { return guard.state == 0; };
-    const auto abandon = [](Monitor::Guard&, Wakeups&, Waiter::Message) {};
-    return monitor_.wait(waiter, deadline, block, attempt, abandon) == Waiter::granted;
+    const auto attempt = [](Guard& guard, bool) { return guard.state == 0; };
+    const auto abandon = [](Guard&, Wakeups&, Waiter::Message) {};
+    return Monitor::wait(waiter, deadline, block, attempt, abandon) == Waiter::granted;
   }
-
- private:
-  void renew() noexcept {
-    monitor_.renew([](auto&) {});  // what has been counted is counted
-  }
-
-  Monitor monitor_{0};
 };
 
 }  // namespace core

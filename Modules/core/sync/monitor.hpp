@@ -77,7 +77,6 @@ class BasicWaiter {
 
   // A signal handler has forked, and this is the child: it stands in no queue any more.
   bool is_stale() const noexcept { return generation_ != World::generation(); }
-  void renew() noexcept { word_.store(nothing, std::memory_order_relaxed); }
 
   // Where it was queued last. A number to compare.
   const void* home() const noexcept { return last_home_.load(std::memory_order_relaxed); }
@@ -161,17 +160,25 @@ class BasicMonitor {
   using Waiter = BasicWaiter<World>;
   using Wakeups = BasicWakeups<World>;
 
-  explicit BasicMonitor(State state) noexcept : word_(state << bits) {}
+  explicit BasicMonitor(State state = 0) noexcept : word_(state << bits) {}
   BasicMonitor(const BasicMonitor&) = delete;
   BasicMonitor& operator=(const BasicMonitor&) = delete;
+  virtual ~BasicMonitor() = default;
 
-  bool is_queued() const noexcept { return (word_.load(std::memory_order_acquire) & queued) != 0; }
-  State state() const noexcept { return word_.load(std::memory_order_acquire) >> bits; }
+  bool is_queued() const noexcept {
+    renew();
+    return (word_.load(std::memory_order_acquire) & queued) != 0;
+  }
+  State state() const noexcept {
+    renew();
+    return word_.load(std::memory_order_acquire) >> bits;
+  }
 
   // The fast path. change(state) says how the state is to be, or false if it must stay.
   enum class Update { done, refused, busy };
   template <class F>
   Update update(F&& change) noexcept {
+    renew();
     std::uint64_t word = word_.load(std::memory_order_acquire);
     while ((word & (queued | guarded)) == 0) {
       State state = word >> bits;
@@ -312,17 +319,20 @@ class BasicMonitor {
     return false;
   }
 
-  // Before anything else in a process that may be forked: in a child nobody waits, and reset(state) says how the
-  // state is to be.
-  template <class F>
-  void renew(F&& reset) noexcept {
+ protected:
+  // A fork leaves nobody waiting in the child. What else is to be done to the state there? Called before anything else.
+  virtual void after_fork(State&) noexcept {}
+
+  // Brings it up to date if it is older than the process.
+  void renew() const noexcept {
     if (generation_.load(std::memory_order_acquire) == World::generation()) [[likely]]
       return;
-    renew_after_fork(generation_, [&] {
-      first_ = last_ = nullptr;
-      State state = this->state();
-      reset(state);
-      word_.store(state << bits, std::memory_order_relaxed);
+    auto& self = const_cast<BasicMonitor&>(*this);  // it changed when the process did
+    renew_after_fork(self.generation_, [&self] {
+      self.first_ = self.last_ = nullptr;
+      State state = self.word_.load(std::memory_order_relaxed) >> bits;
+      self.after_fork(state);
+      self.word_.store(state << bits, std::memory_order_relaxed);
     });
   }
 
@@ -343,6 +353,7 @@ class BasicMonitor {
   static constexpr std::chrono::milliseconds patience{1};
 
   std::uint64_t lock() noexcept {
+    renew();
     for (unsigned round = 0;; ++round) {
       std::uint64_t word = word_.load(std::memory_order_relaxed);
       if ((word & guarded) == 0 &&

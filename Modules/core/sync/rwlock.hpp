@@ -12,7 +12,7 @@
 
 namespace core {
 
-class RWLock {
+class RWLock final : Monitor {
  public:
   enum class Outcome {
     done,
@@ -31,7 +31,7 @@ class RWLock {
   }
 
   Outcome release_read(Wakeups& wakeups) noexcept {
-    Guard guard = fresh();
+    Guard guard(*this);
     const auto reader = find(this_thread());
     if (reader == readers_.end()) return Outcome::not_owner;
     if (--reader->holds == 0) {
@@ -42,7 +42,7 @@ class RWLock {
   }
 
   Outcome release_write(Wakeups& wakeups) noexcept {
-    Guard guard = fresh();
+    Guard guard(*this);
     if (writer_ != this_thread()) return Outcome::not_owner;
     writer_ = 0;
     admit(guard, wakeups);
@@ -56,7 +56,7 @@ class RWLock {
     Waiter waiter(upgraded);
     for (;;) {
       {
-        Guard guard = fresh();
+        Guard guard(*this);
         const auto reader = find(waiter.thread);
         if (reader == readers_.end()) return Outcome::not_owner;
         if (reader->holds > 1) return Outcome::deadlock;
@@ -77,7 +77,7 @@ class RWLock {
 
   // From writing to reading, with those readers who come next.
   Outcome downgrade(Wakeups& wakeups) noexcept {
-    Guard guard = fresh();
+    Guard guard(*this);
     if (writer_ != this_thread()) return Outcome::not_owner;
     writer_ = 0;
     take(read, this_thread());
@@ -87,11 +87,11 @@ class RWLock {
 
   // How many threads read, and does one write?
   std::size_t readers() noexcept {
-    const Guard guard = fresh();
+    const Guard guard(*this);
     return readers_.size();
   }
   bool is_written() noexcept {
-    const Guard guard = fresh();
+    const Guard guard(*this);
     return writer_ != 0;
   }
 
@@ -110,7 +110,7 @@ class RWLock {
     for (;;) {
       make_room();
       {
-        Guard guard = fresh();
+        Guard guard(*this);
         const auto reader = find(waiter.thread);
         const bool reads = reader != readers_.end();
         if (writer_ == waiter.thread || (reads && right == write)) return Outcome::deadlock;
@@ -133,7 +133,7 @@ class RWLock {
 
   template <class Block>
   Waiter::Message sleep(Waiter& waiter, Deadline deadline, Block& block) {
-    return monitor_.sleep(waiter, deadline, block, [&](Guard& guard, Wakeups& wakeups, Waiter::Message message) {
+    return Monitor::sleep(waiter, deadline, block, [&](Guard& guard, Wakeups& wakeups, Waiter::Message message) {
       if (message == Waiter::granted) {
         put_back(static_cast<Right>(waiter.wants), waiter.thread);
       } else if (message == Waiter::nothing) {
@@ -193,7 +193,7 @@ class RWLock {
     for (;;) {
       std::size_t needed = 0;
       {
-        const Guard guard = fresh();
+        const Guard guard(*this);
         needed = readers_.size() + queued_ + 2;  // the caller, and a writer that downgrades
         if (readers_.capacity() >= needed) return;
         if (larger.capacity() >= needed) {
@@ -206,20 +206,13 @@ class RWLock {
     }
   }
 
-  void renew() noexcept {
-    monitor_.renew([this](auto&) {
-      std::erase_if(readers_, [](const Reader& reader) { return reader.thread != fork_survivor(); });
-      if (writer_ != fork_survivor()) writer_ = 0;
-      queued_ = 0;
-      upgrading_ = false;
-    });
-  }
-  Guard fresh() noexcept {
-    renew();
-    return Guard(monitor_);
+  void after_fork(State&) noexcept override {
+    std::erase_if(readers_, [](const Reader& reader) { return reader.thread != fork_survivor(); });
+    if (writer_ != fork_survivor()) writer_ = 0;
+    queued_ = 0;
+    upgrading_ = false;
   }
 
-  Monitor monitor_{0};
   // Guarded.
   std::vector<Reader> readers_;
   Ident writer_ = 0;

@@ -15,7 +15,7 @@
 namespace core {
 
 template <class World>
-class BasicSemaphore {
+class BasicSemaphore final : BasicMonitor<World> {
  public:
   using Monitor = BasicMonitor<World>;
   using Guard = typename Monitor::Guard;
@@ -27,17 +27,13 @@ class BasicSemaphore {
 
   // `permits` to begin with, and never more than `limit`.
   explicit BasicSemaphore(std::uint64_t permits, std::uint64_t limit = no_limit) noexcept
-      : monitor_(permits), initial_(permits), limit_(limit) {}
+      : Monitor(permits), initial_(permits), limit_(limit) {}
 
-  std::uint64_t available() noexcept {
-    renew();
-    return monitor_.state();
-  }
+  std::uint64_t available() noexcept { return this->state(); }
   // Begins anew: for __init__, which Python may call late, and twice.
   void reset(std::uint64_t permits, std::uint64_t limit) noexcept {
-    renew();
     Wakeups wakeups;
-    Guard guard(monitor_);
+    Guard guard(*this);
     initial_ = guard.state = permits;
     limit_ = limit;
     wake(guard, wakeups);
@@ -46,10 +42,9 @@ class BasicSemaphore {
 
   // Takes n permits if they are there, and nobody has waited for them too long.
   bool try_acquire(std::uint64_t n = 1) noexcept {
-    renew();
-    const Update update = monitor_.update([n](auto& permits) { return take(permits, n); });
+    const Update update = this->update([n](auto& permits) { return take(permits, n); });
     if (update != Update::busy) return update == Update::done;
-    Guard guard(monitor_);
+    Guard guard(*this);
     return !guard.front_is_starving() && take(guard.state, n);
   }
 
@@ -63,16 +58,16 @@ class BasicSemaphore {
       if (try_acquire(n)) return true;
     }
     Waiter waiter(n);
-    return monitor_.wait(waiter, deadline, block, attempt(n), abandon(n)) == Waiter::granted;
+    return this->wait(waiter, deadline, block, attempt(n), abandon(n)) == Waiter::granted;
   }
 
   // Gives n permits. False: there would be more than the limit.
   bool release(Wakeups& wakeups, std::uint64_t n = 1) noexcept {
-    renew();
+    this->renew();
     if (forgiven_.load(std::memory_order_relaxed) != 0 && forgive(n)) return true;
-    const Update update = monitor_.update([&](auto& permits) { return give(permits, n); });
+    const Update update = this->update([&](auto& permits) { return give(permits, n); });
     if (update != Update::busy) return update == Update::done;
-    Guard guard(monitor_);
+    Guard guard(*this);
     if (!give(guard.state, n)) return false;
     wake(guard, wakeups);
     return true;
@@ -80,7 +75,7 @@ class BasicSemaphore {
 
   // For conditions: a waiter of somebody else's shall wait here for one permit instead, if there is none.
   void adopt(Waiter& waiter, Wakeups& wakeups) noexcept {
-    Guard guard(monitor_);
+    Guard guard(*this);
     if (guard.state > 0) {
       wakeups.add(waiter, Waiter::look);
     } else {
@@ -93,14 +88,14 @@ class BasicSemaphore {
   template <class Block>
   void acquire_adopted(Waiter& waiter, Block&& block) {
     if (!waiter.woken()) block(waiter, never);
-    if (waiter.message() != Waiter::granted) monitor_.wait(waiter, never, block, attempt(1), abandon(1), false);
+    if (waiter.message() != Waiter::granted) this->wait(waiter, never, block, attempt(1), abandon(1), false);
   }
 
   // In a child, permits that other threads held are back, and those of the thread that forked are its own if it says
   // that it owns them. Otherwise it is forgiven when it releases what it does not hold any more.
   void set_owner(Ident owner) noexcept { owner_.store(owner, std::memory_order_relaxed); }
   Ident owner() noexcept {
-    renew();
+    this->renew();
     return owner_.load(std::memory_order_relaxed);
   }
 
@@ -135,17 +130,15 @@ class BasicSemaphore {
       }
     }
   }
-  void renew() noexcept {
-    monitor_.renew([this](auto& permits) {
-      const Ident owner = owner_.load(std::memory_order_relaxed);
-      if (owner != 0 && owner == fork_survivor()) return;
-      owner_.store(0, std::memory_order_relaxed);
-      forgiven_ = permits < initial_ ? initial_ - permits : 0;
-      permits += forgiven_;
-    });
+  void after_fork(std::uint64_t& permits) noexcept override {
+    const Ident owner = owner_.load(std::memory_order_relaxed);
+    if (owner != 0 && owner == fork_survivor()) return;
+    owner_.store(0, std::memory_order_relaxed);
+    forgiven_ = permits < initial_ ? initial_ - permits : 0;
+    permits += forgiven_;
   }
   bool forgive(std::uint64_t n) noexcept {
-    if (monitor_.state() < initial_) return false;
+    if (this->state() < initial_) return false;
     std::uint64_t left = forgiven_.load(std::memory_order_relaxed);
     while (left >= n) {
       if (forgiven_.compare_exchange_weak(left, left - n)) return true;
@@ -153,7 +146,6 @@ class BasicSemaphore {
     return false;
   }
 
-  Monitor monitor_;
   std::atomic<std::uint64_t> initial_;
   std::atomic<std::uint64_t> limit_;
   std::atomic<std::uint64_t> forgiven_{0};
