@@ -5,6 +5,7 @@ Switches, as environment variables:
     THREADMODULE_DEBUG=1                      no optimization, debug symbols, assertions
     THREADMODULE_SANITIZE=address,undefined   or thread: instrumented with these sanitizers
     THREADMODULE_COVERAGE=1                   instrumented for gcov
+    THREADMODULE_FUTEX=0                      threads park as on systems that have no futex
     THREADMODULE_WERROR=1                     warnings are errors (CI)
 """
 
@@ -42,6 +43,8 @@ if switch("DEBUG"):
     compile_args += ["-O0", "-g3", "-UNDEBUG", "-D_GLIBCXX_ASSERTIONS"]
 else:
     compile_args += ["-O3", "-g0"]
+if futex := switch("FUTEX"):
+    compile_args += [f"-DTHREADMODULE_FUTEX={futex}"]
 if switch("WERROR"):
     compile_args += ["-Werror"]
 if sanitizers := switch("SANITIZE"):

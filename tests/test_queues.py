@@ -25,6 +25,12 @@ def started(call: Any, *args: Any, **kwargs: Any) -> Thread:
     return thread
 
 
+def refused(call: Any, *args: Any) -> str:
+    with pytest.raises(ShutDown):
+        call(*args)
+    return "refused"
+
+
 def test_the_exceptions_are_those_of_queue() -> None:
     assert (Empty, Full) == (queue.Empty, queue.Full)
     assert issubclass(ShutDown, Exception)
@@ -211,11 +217,6 @@ def test_shutdown_ends_every_wait(type_: Any, immediate: bool) -> None:
     empty, full = type_(), type_(1)
     full.put(1)
 
-    def refused(call: Any, *args: Any) -> str:
-        with pytest.raises(ShutDown):
-            call(*args)
-        return "refused"
-
     waits = [(empty.get,), (empty.get_many,), (full.put, 2), (full.put_many, [2, 3])]
     threads = [started(refused, *wait) for wait in waits * 2]
     with pytest.raises(Empty):
@@ -243,11 +244,10 @@ def test_shutdown_and_join(type_: Any) -> None:
 def test_shutdown_between_the_items_of_a_batch() -> None:
     """What was put stays; how many, the exception does not say."""
     jobs: Queue[int] = Queue(2)
-    thread = started(jobs.put_many, range(5))
+    thread = started(refused, jobs.put_many, range(5))
     assert eventually(jobs.full)
     jobs.shutdown()
-    with pytest.raises(ShutDown):
-        thread.result(60)
+    assert thread.result(60) == "refused"
     assert jobs.get_many() == [0, 1]
 
 

@@ -514,14 +514,18 @@ def test_a_wake_is_passed_on_by_a_thread_whose_handler_raises(kind: str) -> None
         def notify(it):
             with it: it.notify()
         for number in range(int(sys.argv[1])):
-            it, woken = {make}, []
+            it, entered, woken = {make}, [], []
             {block}
             outer = it if type(it) is Condition else contextlib.nullcontext()
             def second():
-                time.sleep(1e-3)
-                with outer: woken.extend(map(operator.call, [{wait}]))
+                while not armed: time.sleep(1e-4)
+                time.sleep(1e-3)  # behind the main thread
+                with outer:
+                    entered.append("second")
+                    woken.extend(map(operator.call, [{wait}]))
             def waker():
-                time.sleep(3e-3)
+                while not entered: time.sleep(1e-4)
+                time.sleep(1e-3)  # into the waits
                 steps = [lambda: {wake}, lambda: signal.pthread_kill(main, signal.SIGALRM)]
                 if number % 2: steps.reverse()
                 steps.insert(1, lambda: time.sleep(random.choice([0, 1e-5, 1e-4])))
@@ -529,9 +533,9 @@ def test_a_wake_is_passed_on_by_a_thread_whose_handler_raises(kind: str) -> None
             threads = [Thread(target=second), Thread(target=waker)]
             for thread in threads: thread.start()
             with outer:
+                mine = []
                 try:
                     armed = True
-                    mine = []
                     mine.extend(map(operator.call, [{wait}]))
                     armed = False
                 except Interrupt:

@@ -66,8 +66,10 @@ void set_hooks() {
 // What the POSIX thread of a Python target does, attached.
 void Thread_main(PyObject* self) noexcept {
   boundary(0, [&] {
-    set_hooks();
-    Ref value(PyObject_CallMethod(self, "run", nullptr));
+    Ref value(boundary<PyObject*>(nullptr, [&] {
+      set_hooks();
+      return PyObject_CallMethod(self, "run", nullptr);
+    }));
     Ref exception(value ? nullptr : get_raised_exception());
     const Ref to_report = Ref::copy(exception.get());
     settle(cast(self)->fields, std::move(value), std::move(exception), true);
@@ -309,6 +311,7 @@ Ref Thread_start(PyObject* self, PyObject*) {
   });
   if (!first) raise(PyExc_RuntimeError, "threads can only be started once");
   try {
+    remember_started(*state_slot(module_of(Py_TYPE(self))), self);
     fields.registry->add(runner);
     runner->start(std::move(os_name));
   } catch (...) {
@@ -320,7 +323,6 @@ Ref Thread_start(PyObject* self, PyObject*) {
     });
     throw;
   }
-  remember_started(*state_slot(module_of(Py_TYPE(self))), self);
   return Ref::copy(Py_None);
 }
 

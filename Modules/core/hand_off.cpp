@@ -2,6 +2,7 @@
 
 #include <sched.h>
 
+#include <algorithm>
 #include <array>
 
 namespace core {
@@ -17,59 +18,59 @@ std::atomic<unsigned> next_line{0};
 // What this thread did lately.
 struct Habits {
   unsigned line = next_line.fetch_add(1, std::memory_order_relaxed) % lines.size();
-  unsigned credit = 0;  // hand-offs that it may do without another proof that it parks soon
+
   const void* last_woken_at = nullptr;
+  Clock::time_point waking_since{};
+  Clock::time_point woke_at{};
+  Clock::time_point next_hand_off{};
+  unsigned credit = 0;
+
+  Clock::time_point parking_since{};
   bool woken_soon = false;
-  Clock::time_point parked_since{};
-  Clock::time_point last_wake = Clock::time_point::min();
-  Clock::time_point last_hand_off = Clock::time_point::min();
 };
 
-constexpr unsigned credit = 16;
-
 thread_local Habits habits;
-
-bool within(Clock::time_point past, std::chrono::microseconds limit, Clock::time_point now) noexcept {
-  return past != Clock::time_point::min() && now - past <= limit;
-}
 
 }  // namespace
 
 Arrivals& my_arrivals() noexcept { return lines[habits.line].arrivals; }
 
-void note_parking(const void* monitor) noexcept {
-  habits.parked_since = Clock::now();
-  if (monitor != habits.last_woken_at && within(habits.last_wake, parks_soon, habits.parked_since))
-    habits.credit = credit;
-}
-
-void note_woken() noexcept { habits.woken_soon = Clock::now() - habits.parked_since < hand_off_patience; }
-
-void linger(const std::atomic<std::uint32_t>& word, const void* monitor) noexcept {
-  if (!habits.woken_soon || monitor == habits.last_woken_at) return;
-  const Clock::time_point end = Clock::now() + hand_off_patience;
-  do {
-    if (word.load(std::memory_order_acquire) != 0) return;
-    sched_yield();
-  } while (Clock::now() < end);
-}
-
 bool hand_off_is_due() noexcept {
-  const Clock::time_point now = Clock::now();
-  const bool due = habits.credit > 0 || !within(habits.last_hand_off, hand_off_pause, now);
-  if (habits.credit > 0) --habits.credit;
-  if (due) habits.last_hand_off = now;
-  return due;
+  habits.waking_since = Clock::now();
+  return habits.credit > 0 || habits.waking_since >= habits.next_hand_off;
 }
 
-void note_waking(const void* monitor) noexcept {
+void note_waking(const void* monitor, bool handed_over) noexcept {
   habits.last_woken_at = monitor;
-  habits.last_wake = Clock::now();
+  habits.woke_at = Clock::now();
+  if (!handed_over) return;
+  if (habits.credit > 0) --habits.credit;
+  const Clock::duration took = habits.woke_at - habits.waking_since;
+  habits.next_hand_off = habits.woke_at + std::max<Clock::duration>(hand_off_pause, hand_off_share * took);
 }
 
 void await_arrival(const Arrivals& arrivals, std::uint32_t before) noexcept {
-  const Clock::time_point end = Clock::now() + hand_off_patience;
-  while (arrivals.load(std::memory_order_acquire) - before < 2 && Clock::now() < end) sched_yield();
+  const auto events = [&] { return arrivals.load(std::memory_order_acquire) - before; };
+  const Clock::time_point late = Clock::now() + arrival_patience;
+  while (events() == 0 && Clock::now() < late) sched_yield();
+  const Clock::time_point end = Clock::now() + parking_patience;
+  while (events() == 1 && Clock::now() < end) sched_yield();
 }
+
+void note_parking(const void* monitor) noexcept {
+  habits.parking_since = Clock::now();
+  const bool soon = habits.parking_since - habits.woke_at <= parks_soon;
+  if (soon && monitor != habits.last_woken_at) habits.credit = hand_off_credit;
+}
+
+void linger(const std::atomic<std::uint32_t>& word, const void* monitor) noexcept {
+  if (!habits.woken_soon || monitor == habits.last_woken_at) return;
+  const Clock::time_point end = Clock::now() + parking_patience;
+  while (word.load(std::memory_order_acquire) == 0 && Clock::now() < end) sched_yield();
+}
+
+void note_woken() noexcept { habits.woken_soon = Clock::now() - habits.parking_since < parking_patience; }
+
+bool is_worth_spinning(const void* monitor) noexcept { return habits.woken_soon || monitor == habits.last_woken_at; }
 
 }  // namespace core

@@ -5,6 +5,9 @@
 #error "threadmodule needs POSIX threads: Windows is not supported"
 #elif defined(__linux__)
 #define THREADMODULE_LINUX 1
+#ifndef THREADMODULE_FUTEX
+#define THREADMODULE_FUTEX 1  // 0: park as other systems do, for the tests
+#endif
 #elif defined(__APPLE__)
 #define THREADMODULE_MACOS 1
 #else

@@ -308,7 +308,7 @@ void quotas_are_read() {
 
 void deadlines_do_not_overflow() {
   REQUIRE(core::deadline_in(std::chrono::nanoseconds::max()) == core::never);
-  const core::Deadline past = core::deadline_in(std::chrono::nanoseconds(0));
+  const core::Deadline past = core::deadline_in(std::chrono::nanoseconds(0));  // at_once
   REQUIRE(past <= Clock::now());
   REQUIRE(core::deadline_in(std::chrono::hours(1)) > Clock::now() + std::chrono::minutes(59));
 }

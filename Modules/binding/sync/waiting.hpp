@@ -29,12 +29,13 @@ inline constexpr Block block;
 inline void wake(core::Wakeups& wakeups, bool hand_off) {
   if (wakeups.empty()) return;
   const void* monitor = wakeups.from();
-  if (hand_off && core::hand_off_is_due()) {
+  hand_off = hand_off && core::hand_off_is_due();
+  if (hand_off) {
     detached([&] { wakeups.hand_over(); });
   } else {
     wakeups.send();
   }
-  core::note_waking(monitor);
+  core::note_waking(monitor, hand_off);
 }
 
 }  // namespace binding

@@ -37,6 +37,7 @@ struct RealWorld {
   static Clock::time_point now() noexcept { return Clock::now(); }
   static Ident this_thread() noexcept { return core::this_thread(); }
   static unsigned generation() noexcept { return fork_generation(); }
+  static bool is_worth_spinning(const void* monitor) noexcept { return core::is_worth_spinning(monitor); }
   static void yield() noexcept { platform::yield(); }
   static void relax(unsigned round) noexcept { platform::relax(round); }
 };

@@ -53,9 +53,11 @@ class BasicSemaphore final : BasicMonitor<World> {
   bool acquire(std::uint64_t n, Deadline deadline, Block&& block) {
     if (try_acquire(n)) return true;
     if (deadline == at_once) return false;
-    for (unsigned round = 0; round < block.spins; ++round) {
-      World::yield();
-      if (try_acquire(n)) return true;
+    if (block.spins > 0 && World::is_worth_spinning(this)) {
+      for (unsigned round = 0; round < block.spins; ++round) {
+        World::yield();
+        if (try_acquire(n)) return true;
+      }
     }
     Waiter waiter(n);
     return this->wait(waiter, deadline, block, attempt(n), abandon(n)) == Waiter::granted;
