@@ -33,6 +33,7 @@ using core::at_once;
 using core::native_block;
 using core::never;
 using core::Wakeups;
+using core::waking;
 using std::chrono::milliseconds;
 
 constexpr int threads = 4;
@@ -48,8 +49,7 @@ void in_threads(int count, F&& body) {
 }
 
 void release(core::Semaphore& semaphore, std::uint64_t n = 1) {
-  Wakeups wakeups;
-  REQUIRE(semaphore.release(wakeups, n));
+  REQUIRE(waking([&](Wakeups& wakeups) { return semaphore.release(wakeups, n); }));
 }
 
 void a_lock_excludes() {
@@ -136,10 +136,7 @@ void an_event_wakes_all() {
     });
     in_threads(threads, [&](int) {
       REQUIRE(!event.wait(at_once, native_block));
-      {
-        Wakeups wakeups;  // sent at the end of its scope
-        REQUIRE(here.count_down(wakeups, 1));
-      }
+      REQUIRE(waking([&](Wakeups& wakeups) { return here.count_down(wakeups, 1); }));
       REQUIRE(event.wait(later(), native_block));
     });
     setter.join();
@@ -190,8 +187,9 @@ void writers_are_alone() {
         REQUIRE(++writers == 1 && readers == 0);
         ++value;
         --writers;
-        REQUIRE(round % 2 == 0 ? lock.release_write(wakeups) == Outcome::done
-                               : lock.downgrade(wakeups) == Outcome::done && lock.release_read(wakeups) == Outcome::done);
+        REQUIRE(round % 2 == 0
+                    ? lock.release_write(wakeups) == Outcome::done
+                    : lock.downgrade(wakeups) == Outcome::done && lock.release_read(wakeups) == Outcome::done);
       } else {
         REQUIRE(lock.acquire_read(never, native_block) == Outcome::done);
         ++readers;
@@ -258,8 +256,7 @@ void a_fork_frees_everything() {
     REQUIRE(lock.acquire(1, never, native_block) && permits.acquire(2, never, native_block));
     REQUIRE(theirs.acquire(never, native_block));
     REQUIRE(rwlock.acquire_write(never, native_block) == core::RWLock::Outcome::done);
-    Wakeups wakeups;
-    held.count_down(wakeups, 1);
+    waking([&](Wakeups& wakeups) { return held.count_down(wakeups, 1); });
     REQUIRE(done.wait(never, native_block));
   });
   std::thread waiter([&] { event.wait(never, native_block); });
@@ -278,12 +275,13 @@ void a_fork_frees_everything() {
   }
   int status = -1;
   REQUIRE(waitpid(child, &status, 0) == child && status == 0);
-  Wakeups wakeups;
-  done.count_down(wakeups, 1);
-  wakeups.send();
+  waking([&](Wakeups& wakeups) { return done.count_down(wakeups, 1); });
   holder.join();
-  event.set(wakeups);
-  wakeups.send();
+  {
+    Wakeups wakeups;
+    event.set(wakeups);
+    REQUIRE(!wakeups.empty());
+  }
   waiter.join();
 }
 

@@ -1,4 +1,7 @@
-// How a thread without an interpreter waits at a primitive: lock.acquire(1, never, native_block).
+// How a thread without an interpreter uses a primitive:
+//
+//     lock.acquire(1, never, native_block);
+//     waking([&](Wakeups& wakeups) { return lock.release(wakeups); });
 #pragma once
 
 #include "core/sync/monitor.hpp"
@@ -22,5 +25,12 @@ struct NativeBlock {
 };
 
 inline constexpr NativeBlock native_block;
+
+// change(wakeups), and wakes at once whom it concerns.
+template <class F>
+auto waking(F&& change) {
+  Wakeups wakeups;
+  return change(wakeups);
+}
 
 }  // namespace core
