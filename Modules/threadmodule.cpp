@@ -4,12 +4,19 @@
  *
  *     class Kernel:                       # binding/kernel.cpp     a native function on any number of threads
  *     class Thread:                       # binding/thread.cpp     one POSIX thread
+ *     class Timer(Thread):                # binding/timer.cpp
+ *
+ *     class Lock, RLock, Condition, Semaphore, BoundedSemaphore, Event, Barrier, Latch, RWLock:
+ *     class AtomicInt, AtomicReference, Queue, LifoQueue, PriorityQueue, SimpleQueue:
+ *                                         # binding/sync/          what threads wait for
  *
  *     sum, square, dot, sum_of_squares, pi, do_math = ...          # the kernels, binding/kernels.cpp
  *
  *     def start_threads(n): ...           # below
  *     def cpu_count(): ...                # below
  *     def get_include(): ...              # below
+ *     def current_thread(), enumerate(), active_count(), __getattr__(name):
+ *                                         # binding/drop_in.cpp    what else threading has
  *
  *     _C_API = ...                        # include/threadmodule.h, binding/capi.cpp
  *
@@ -21,6 +28,8 @@
  *     binding/detached.hpp    how the GIL is released        core/parallel.hpp   how work is cut up
  *     binding/buffer.hpp      how memory is borrowed         core/kernels.hpp    what there is to compute
  *     binding/call.hpp        what a call of a kernel is     core/kernels/       the loops
+ *     binding/sync/waiting.hpp  how Python code waits        core/sync/monitor.hpp  what it waits at
+ *     binding/sync/lock.cpp   the simplest of them           core/hand_off.hpp   how a wake wakes
  */
 #include <unistd.h>
 

@@ -1,5 +1,4 @@
-"""The core alone: tests/core/test_core.cpp, built as it is and with sanitizers; and on other systems, as far as a
-compiler can tell."""
+"""The core alone: the programs in tests/core/, built as they are and with sanitizers; and what it may not know of."""
 
 from __future__ import annotations
 
@@ -16,16 +15,25 @@ FLAGS = ["-std=c++20", "-O1", "-g", "-Wall", "-Wextra", "-Wconversion", "-Wshado
 
 
 @pytest.mark.parametrize("sanitizer", [None, "address,undefined", "thread"])
-def test_core(sanitizer: str | None, tmp_path: Path) -> None:
-    program = tmp_path / "test_core"
+@pytest.mark.parametrize(
+    ("name", "flags", "output"),
+    [
+        ("test_core", [], "13 passed, 0 failed\n"),
+        ("test_sync", [], "9 passed, 0 failed\n"),
+        ("test_sync", ["-DTHREADMODULE_FUTEX=0"], "9 passed, 0 failed\n"),
+    ],
+    ids=["core", "sync", "sync without futex"],
+)
+def test_core(name: str, flags: list[str], output: str, sanitizer: str | None, tmp_path: Path) -> None:
+    program = tmp_path / name
     instrument = [f"-fsanitize={sanitizer}", "-fno-sanitize-recover=all"] if sanitizer else []
     compiler = os.environ.get("CXX", "g++")
-    sources = [*CORE, ROOT / "tests" / "core" / "test_core.cpp"]
-    subprocess.run([compiler, *FLAGS, *instrument, "-pthread", *sources, "-o", program], check=True)
+    sources = [*CORE, ROOT / "tests" / "core" / f"{name}.cpp"]
+    subprocess.run([compiler, *FLAGS, *flags, *instrument, "-pthread", *sources, "-o", program], check=True)
     # TSan wants its shadow memory where address space layout randomization may have put something else.
     run = ["setarch", "-R", program] if sanitizer == "thread" else [program]
     done = subprocess.run(run, capture_output=True, text=True, timeout=300, check=False)
-    assert (done.returncode, done.stdout, done.stderr) == (0, "13 passed, 0 failed\n", "")
+    assert (done.returncode, done.stdout, done.stderr) == (0, output, "")
 
 
 def test_the_core_never_sees_python() -> None:

@@ -77,7 +77,7 @@ inline const PyMethodDef reduce_method = {"__reduce__", method<refuse_to_pickle>
 
 // module.qualname of its type, for a repr.
 inline Ref qualified_name(PyObject* self) {
-  PyObject* const type = reinterpret_cast<PyObject*>(Py_TYPE(self));
+  auto* const type = reinterpret_cast<PyObject*>(Py_TYPE(self));
   const Ref module = own(PyObject_GetAttrString(type, "__module__"));
   const Ref name = own(PyObject_GetAttrString(type, "__qualname__"));
   return own(PyUnicode_FromFormat("%S.%S", module.get(), name.get()));

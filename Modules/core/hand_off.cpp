@@ -17,7 +17,7 @@ std::atomic<unsigned> next_line{0};
 
 // What this thread did lately.
 struct Habits {
-  unsigned line = next_line.fetch_add(1, std::memory_order_relaxed) % lines.size();
+  Line* line = nullptr;
 
   const void* last_woken_at = nullptr;
   Clock::time_point waking_since{};
@@ -29,11 +29,14 @@ struct Habits {
   bool woken_soon = false;
 };
 
-thread_local Habits habits;
+constinit thread_local Habits habits;
 
 }  // namespace
 
-Arrivals& my_arrivals() noexcept { return lines[habits.line].arrivals; }
+Arrivals& my_arrivals() noexcept {
+  if (habits.line == nullptr) habits.line = &lines[next_line.fetch_add(1, std::memory_order_relaxed) % lines.size()];
+  return habits.line->arrivals;
+}
 
 bool hand_off_is_due() noexcept {
   habits.waking_since = Clock::now();

@@ -94,7 +94,9 @@ Wake park(const std::atomic<std::uint32_t>& word, std::uint32_t expected, Deadli
 void unpark_all(const std::atomic<std::uint32_t>& word) noexcept {
   Bucket& bucket = bucket_of(word);
   // Whoever has seen the word as it was before is in wait() once this lock is free.
-  { const std::scoped_lock lock(bucket.mutex); }
+  {
+    const std::scoped_lock lock(bucket.mutex);
+  }
   bucket.changed.notify_all();
 }
 

@@ -267,6 +267,7 @@ struct ModelWorld {
     self().spins = true;
     rl::ctx().park_current_thread(false, false, false, RL_INFO);
   }
+  static bool is_worth_spinning(const void*) noexcept { return false; }
   static void yield() noexcept {}
 
   static Clock::time_point now() noexcept {

@@ -127,7 +127,7 @@ Ref exchange(PyObject* self, PyObject* expected, PyObject* desired) {
   Ref now = Ref::copy(desired);
   const CriticalSection section(self);
   Ref& object = value_of<Reference>(self).object;
-  if (expected != nullptr && object.get() != expected) return Ref();
+  if (expected != nullptr && object.get() != expected) return {};
   std::swap(object, now);
   return now;
 }

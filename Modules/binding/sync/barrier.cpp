@@ -39,7 +39,7 @@ int Barrier_init(PyObject* self, PyObject* args, PyObject* kwargs) {
     raise(PyExc_TypeError, "Barrier() argument 'action' must be callable or None, not %s", Py_TYPE(action)->tp_name);
   }
   deadline_from("Barrier", timeout);  // so that what is wrong with it is said here
-  Barrier& barrier = value_of<Barrier>(self);
+  auto& barrier = value_of<Barrier>(self);
   const CriticalSection section(self);
   barrier.barrier.set_parties(static_cast<std::uint64_t>(count));
   barrier.action = Ref::copy(action);
@@ -75,7 +75,7 @@ constexpr std::array<const char*, 1> wait_names{"timeout"};
 constexpr Signature wait_signature{"wait", wait_names, 0};
 
 Ref Barrier_wait(PyObject* self, PyObject* const* args, Py_ssize_t count, PyObject* keywords) {
-  Barrier& barrier = value_of<Barrier>(self);
+  auto& barrier = value_of<Barrier>(self);
   const Arguments arguments(wait_signature, args, static_cast<std::size_t>(count), keywords);
   const bool given = arguments[0] != nullptr && arguments[0] != Py_None;
   const core::Deadline deadline = deadline_from("wait", given ? arguments[0] : barrier.timeout.get());
@@ -86,7 +86,7 @@ Ref Barrier_wait(PyObject* self, PyObject* const* args, Py_ssize_t count, PyObje
 }
 
 Ref Barrier_reset(PyObject* self, PyObject*) {
-  Barrier& barrier = value_of<Barrier>(self);
+  auto& barrier = value_of<Barrier>(self);
   core::Wakeups wakeups;
   barrier.barrier.reset(wakeups);
   wake(wakeups, barrier.handoff);
@@ -94,7 +94,7 @@ Ref Barrier_reset(PyObject* self, PyObject*) {
 }
 
 Ref Barrier_abort(PyObject* self, PyObject*) {
-  Barrier& barrier = value_of<Barrier>(self);
+  auto& barrier = value_of<Barrier>(self);
   core::Wakeups wakeups;
   barrier.barrier.abort(wakeups);
   wake(wakeups, barrier.handoff);
@@ -112,7 +112,7 @@ Ref Barrier_get_n_waiting(PyObject* self, void*) {
 Ref Barrier_get_broken(PyObject* self, void*) { return own(PyBool_FromLong(value_of<Barrier>(self).barrier.broken())); }
 
 Ref Barrier_repr(PyObject* self) {
-  core::Barrier& barrier = value_of<Barrier>(self).barrier;
+  core::auto& barrier = value_of<Barrier>(self).barrier;
   const Ref type = qualified_name(self);
   if (barrier.broken()) return own(PyUnicode_FromFormat("<%U at %p: broken>", type.get(), self));
   return own(PyUnicode_FromFormat("<%U at %p: waiters=%llu/%llu>", type.get(), self,

@@ -145,7 +145,7 @@ void Condition::notify(std::uint64_t n) {
 namespace {
 
 Condition& condition_of(PyObject* self) {
-  Condition& condition = value_of<Condition>(self);
+  auto& condition = value_of<Condition>(self);
   if (!condition.lock) raise(PyExc_RuntimeError, "Condition.__init__() not called");
   return condition;
 }
@@ -163,7 +163,7 @@ int Condition_init(PyObject* self, PyObject* args, PyObject* kwargs) {
           Py_TYPE(lock)->tp_name);
   }
   Ref object = lock == Py_None ? own(PyObject_CallNoArgs(state.rlock_type.get())) : Ref::copy(lock);
-  Condition& condition = value_of<Condition>(self);
+  auto& condition = value_of<Condition>(self);
   if (condition.lock) raise(PyExc_RuntimeError, "Condition.__init__() called twice");
   condition.set_lock(&state, std::move(object));
   condition.handoff = handoff != 0;

@@ -21,7 +21,7 @@ Ref Event_is_set(PyObject* self, PyObject*) {
 }
 
 Ref Event_set(PyObject* self, PyObject*) {
-  Event& event = value_of<Event>(self);
+  auto& event = value_of<Event>(self);
   core::Wakeups wakeups;
   event.flag.set(wakeups);
   wake(wakeups, event.handoff);
@@ -54,7 +54,7 @@ Ref Event_repr(PyObject* self) {
 
 // threading's Event is made of a Condition over a Lock, and some look for it. Ours is not, but has one.
 Ref Event_get_cond(PyObject* self, void*) {
-  Event& event = value_of<Event>(self);
+  auto& event = value_of<Event>(self);
   const CriticalSection section(self);
   if (!event.condition) {
     const State& state = *state_slot(module_of(Py_TYPE(self)));

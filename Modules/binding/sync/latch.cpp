@@ -21,14 +21,14 @@ int Latch_init(PyObject* self, PyObject* args, PyObject* kwargs) {
   if (PyArg_ParseTupleAndKeywords(args, kwargs, "O|$p:Latch", const_cast<char**>(keywords), &count, &handoff) == 0) {
     throw PythonError();
   }
-  Latch& latch = value_of<Latch>(self);
+  auto& latch = value_of<Latch>(self);
   latch.latch.reset(static_cast<std::uint64_t>(integer_from("Latch", "count", count, 0, most)));
   latch.handoff = handoff != 0;
   return 0;
 }
 
 void count_down(PyObject* self, const char* function, PyObject* count) {
-  Latch& latch = value_of<Latch>(self);
+  auto& latch = value_of<Latch>(self);
   const auto n = count == nullptr ? 1 : static_cast<std::uint64_t>(integer_from(function, "n", count, 0, most));
   core::Wakeups wakeups;
   if (!latch.latch.count_down(wakeups, n)) {

@@ -41,7 +41,7 @@ struct Queue {
 };
 
 Queue& queue_of(PyObject* self) {
-  Queue& queue = value_of<Queue>(self);
+  auto& queue = value_of<Queue>(self);
   if (queue.state == nullptr) raise(PyExc_RuntimeError, "Queue.__init__() not called");
   if (!queue.mutex) raise(PyExc_RuntimeError, "the Queue was cleared by the garbage collector");
   return queue;
@@ -163,7 +163,7 @@ void prepare(State& state) {
 
 template <Order order>
 Ref Queue_base_init(PyObject* self, PyObject*) {
-  Queue& queue = value_of<Queue>(self);
+  auto& queue = value_of<Queue>(self);
   const State& state = *state_slot(module_of(Py_TYPE(self)));
   Ref items = make_items(state, order);
   std::swap(queue.items, items);
@@ -209,7 +209,7 @@ int Queue_init(PyObject* self, PyObject* args, PyObject* kwargs) {
   State& state = *state_slot(module);
   prepare(state);
 
-  Queue& queue = value_of<Queue>(self);
+  auto& queue = value_of<Queue>(self);
   if (queue.mutex) raise(PyExc_RuntimeError, "%s.__init__() called twice", name);
   const Ref mutex = own(PyObject_CallNoArgs(state.lock_type.get()));
   const auto make_condition = [&] { return own(PyObject_CallOneArg(state.condition_type.get(), mutex.get())); };
@@ -224,7 +224,7 @@ int Queue_init(PyObject* self, PyObject* args, PyObject* kwargs) {
   queue.mutex = Ref::copy(mutex.get());
   queue.maxsize = static_cast<Py_ssize_t>(most);
   queue.state = &state;
-  PyObject* const type = reinterpret_cast<PyObject*>(Py_TYPE(self));
+  auto* const type = reinterpret_cast<PyObject*>(Py_TYPE(self));
   const bool exact = std::ranges::any_of(state.queue_types, [=](const Ref& ours) { return ours.get() == type; });
   queue.order = exact ? order : Order::subclass;
   if (exact) {
@@ -239,6 +239,8 @@ int Queue_init(PyObject* self, PyObject* args, PyObject* kwargs) {
 
 constexpr std::array<const char*, 3> put_names{"item", "block", "timeout"};
 constexpr Signature put_signature{"put", put_names, 1};
+constexpr std::array<const char*, 1> put_nowait_names{"item"};
+constexpr Signature put_nowait_signature{"put_nowait", put_nowait_names, 1};
 constexpr std::array<const char*, 2> get_names{"block", "timeout"};
 constexpr Signature get_signature{"get", get_names, 0};
 constexpr std::array<const char*, 3> put_many_names{"items", "block", "timeout"};
@@ -304,8 +306,8 @@ Ref Queue_get(PyObject* self, PyObject* const* args, Py_ssize_t count, PyObject*
   return get(self, queue_deadline(Arguments(get_signature, args, static_cast<std::size_t>(count), keywords), 0));
 }
 
-Ref Queue_put_nowait(PyObject* self, PyObject* item) {
-  put(self, item, core::at_once);
+Ref Queue_put_nowait(PyObject* self, PyObject* const* args, Py_ssize_t count, PyObject* keywords) {
+  put(self, Arguments(put_nowait_signature, args, static_cast<std::size_t>(count), keywords)[0], core::at_once);
   return Ref::copy(Py_None);
 }
 
@@ -439,7 +441,8 @@ PyMethodDef Queue_methods[] = {
      "if block is false, else after timeout seconds (None: never).\n\n"
      "Blocks without the GIL. Ctrl-C ends the wait, and nothing has been taken. ShutDown if the queue is shut down\n"
      "and empty. ValueError for a timeout that is negative or NaN, OverflowError above TIMEOUT_MAX."},
-    {"put_nowait", method<Queue_put_nowait>, METH_O, "put_nowait($self, item, /)\n--\n\nput(item, block=False)"},
+    {"put_nowait", method<Queue_put_nowait>, METH_FASTCALL | METH_KEYWORDS,
+     "put_nowait($self, /, item)\n--\n\nput(item, block=False)"},
     {"get_nowait", method<Queue_get_nowait>, METH_NOARGS, "get_nowait($self, /)\n--\n\nget(block=False)"},
     {"put_many", method<Queue_put_many>, METH_FASTCALL | METH_KEYWORDS,
      "put_many($self, /, items, block=True, timeout=None)\n--\n\n"
@@ -489,7 +492,7 @@ PyGetSetDef Queue_getset[] = {
     {nullptr, nullptr, nullptr, nullptr, nullptr},
 };
 
-constexpr Py_ssize_t offset_of(std::size_t member) {
+constexpr Py_ssize_t offset_of(std::size_t member) noexcept {
   return static_cast<Py_ssize_t>(offsetof(Object<Queue>, value) + member);
 }
 

@@ -29,7 +29,7 @@ Ref RLock_recursion_count(PyObject* self, PyObject*) {
 }
 
 Ref RLock_release_save(PyObject* self, PyObject*) {
-  RLock& rlock = value_of<RLock>(self);
+  auto& rlock = value_of<RLock>(self);
   if (!rlock.lock.is_owned()) raise(PyExc_RuntimeError, "cannot release un-acquired lock");
   core::Wakeups wakeups;
   const std::uint64_t count = rlock.lock.release_all(wakeups);
@@ -39,7 +39,7 @@ Ref RLock_release_save(PyObject* self, PyObject*) {
 
 Ref RLock_acquire_restore(PyObject* self, PyObject* state) {
   const long long count = integer_from("_acquire_restore", "state", state, 1, PY_SSIZE_T_MAX);
-  RLock& rlock = value_of<RLock>(self);
+  auto& rlock = value_of<RLock>(self);
   rlock.acquire(core::never);
   rlock.lock.own(static_cast<std::uint64_t>(count));
   return Ref::copy(Py_None);

@@ -70,7 +70,7 @@ bool is_locked(const Side& side) {
 Ref Side_locked(PyObject* self, PyObject*) { return own(PyBool_FromLong(is_locked(value_of<Side>(self)))); }
 
 Ref Side_repr(PyObject* self) {
-  const Side& side = value_of<Side>(self);
+  const auto& side = value_of<Side>(self);
   return own(PyUnicode_FromFormat("<%s %s of %R>", is_locked(side) ? "locked" : "unlocked",
                                   side.writes ? "write" : "read", side.object.get()));
 }
@@ -96,7 +96,7 @@ Ref RWLock_upgrade(PyObject* self, PyObject* const* args, Py_ssize_t count, PyOb
 }
 
 Ref RWLock_downgrade(PyObject* self, PyObject*) {
-  RWLock& rw = value_of<RWLock>(self);
+  auto& rw = value_of<RWLock>(self);
   core::Wakeups wakeups;
   is_done(rw.lock.downgrade(wakeups), "", "cannot downgrade: this thread does not hold RWLock.write");
   wake(wakeups, rw.handoff);
@@ -104,7 +104,7 @@ Ref RWLock_downgrade(PyObject* self, PyObject*) {
 }
 
 Ref RWLock_repr(PyObject* self) {
-  core::RWLock& lock = value_of<RWLock>(self).lock;
+  core::auto& lock = value_of<RWLock>(self).lock;
   const Ref type = qualified_name(self);
   return own(PyUnicode_FromFormat("<%U at %p: readers=%zu%s>", type.get(), self, lock.readers(),
                                   lock.is_written() ? " written" : ""));

@@ -26,7 +26,7 @@ int Semaphore_init(PyObject* self, PyObject* args, PyObject* kwargs) {
   }
   const char* name = bounded ? "BoundedSemaphore" : "Semaphore";
   const auto permits = value == nullptr ? 1 : static_cast<std::uint64_t>(integer_from(name, "value", value, 0, most));
-  Semaphore& semaphore = value_of<Semaphore>(self);
+  auto& semaphore = value_of<Semaphore>(self);
   semaphore.bounded = bounded;
   semaphore.handoff = handoff != 0;
   semaphore.permits.reset(permits, bounded ? permits : core::Semaphore::no_limit);
@@ -37,7 +37,7 @@ constexpr std::array<const char*, 3> semaphore_acquire_names{"blocking", "timeou
 constexpr Signature semaphore_acquire_signature{"acquire", semaphore_acquire_names, 0};
 
 Ref Semaphore_acquire(PyObject* self, PyObject* const* args, Py_ssize_t count, PyObject* keywords) {
-  Semaphore& semaphore = value_of<Semaphore>(self);
+  auto& semaphore = value_of<Semaphore>(self);
   std::uint64_t n = 1;
   core::Deadline deadline = core::never;
   if (count != 0 || keywords != nullptr) {
@@ -93,7 +93,7 @@ Ref Semaphore_exit(PyObject* self, PyObject* const*, Py_ssize_t) {
 }
 
 Ref Semaphore_repr(PyObject* self) {
-  Semaphore& semaphore = value_of<Semaphore>(self);
+  auto& semaphore = value_of<Semaphore>(self);
   const auto value = static_cast<unsigned long long>(semaphore.permits.available());
   const Ref type = qualified_name(self);
   if (!semaphore.bounded) return own(PyUnicode_FromFormat("<%U at %p: value=%llu>", type.get(), self, value));

@@ -133,8 +133,12 @@ PyObject* SimpleQueue_new(PyTypeObject* type, PyObject* args, PyObject* kwargs) 
 
 constexpr std::array<const char*, 3> put_names{"item", "block", "timeout"};
 constexpr Signature put_signature{"put", put_names, 1};
+constexpr std::array<const char*, 1> put_nowait_names{"item"};
+constexpr Signature put_nowait_signature{"put_nowait", put_nowait_names, 1};
 constexpr std::array<const char*, 2> get_names{"block", "timeout"};
 constexpr Signature get_signature{"get", get_names, 0};
+constexpr std::array<const char*, 3> put_many_names{"items", "block", "timeout"};
+constexpr Signature put_many_signature{"put_many", put_many_names, 1};
 constexpr std::array<const char*, 3> get_many_names{"n", "block", "timeout"};
 constexpr Signature get_many_signature{"get_many", get_many_names, 0};
 
@@ -154,15 +158,17 @@ Ref SimpleQueue_get(PyObject* self, PyObject* const* args, Py_ssize_t count, PyO
   return queue_of(self).get(queue_deadline(arguments, 0));
 }
 
-Ref SimpleQueue_put_nowait(PyObject* self, PyObject* item) {
-  queue_of(self).put(item);
+Ref SimpleQueue_put_nowait(PyObject* self, PyObject* const* args, Py_ssize_t count, PyObject* keywords) {
+  queue_of(self).put(Arguments(put_nowait_signature, args, static_cast<std::size_t>(count), keywords)[0]);
   return Ref::copy(Py_None);
 }
 
 Ref SimpleQueue_get_nowait(PyObject* self, PyObject*) { return queue_of(self).get(core::at_once); }
 
-Ref SimpleQueue_put_many(PyObject* self, PyObject* items) {
-  const Ref tuple = own(PySequence_Tuple(items));
+Ref SimpleQueue_put_many(PyObject* self, PyObject* const* args, Py_ssize_t count_of_args, PyObject* keywords) {
+  const Arguments arguments(put_many_signature, args, static_cast<std::size_t>(count_of_args), keywords);
+  queue_deadline(arguments, 1);  // never waited for, but checked
+  const Ref tuple = own(PySequence_Tuple(arguments[0]));
   const Py_ssize_t count = PyTuple_GET_SIZE(tuple.get());
   for (Py_ssize_t i = 0; i < count; ++i) queue_of(self).put(PyTuple_GET_ITEM(tuple.get(), i));
   return own(PyLong_FromSsize_t(count));
@@ -199,10 +205,12 @@ PyMethodDef SimpleQueue_methods[] = {
      "if block is false, else after timeout seconds (None: never).\n\n"
      "Blocks without the GIL. Ctrl-C ends the wait, and nothing has been taken. ValueError for a timeout that is\n"
      "negative or NaN, OverflowError above TIMEOUT_MAX."},
-    {"put_nowait", method<SimpleQueue_put_nowait>, METH_O, "put_nowait($self, item, /)\n--\n\nput(item)"},
+    {"put_nowait", method<SimpleQueue_put_nowait>, METH_FASTCALL | METH_KEYWORDS,
+     "put_nowait($self, /, item)\n--\n\nput(item)"},
     {"get_nowait", method<SimpleQueue_get_nowait>, METH_NOARGS, "get_nowait($self, /)\n--\n\nget(block=False)"},
-    {"put_many", method<SimpleQueue_put_many>, METH_O,
-     "put_many($self, items, /)\n--\n\nPut the items into the queue, in their order, and return how many there are."},
+    {"put_many", method<SimpleQueue_put_many>, METH_FASTCALL | METH_KEYWORDS,
+     "put_many($self, /, items, block=True, timeout=None)\n--\n\nPut the items into the queue, in their order, and "
+     "return how many there are."},
     {"get_many", method<SimpleQueue_get_many>, METH_FASTCALL | METH_KEYWORDS,
      "get_many($self, /, n=None, block=True, timeout=None)\n--\n\n"
      "Take all items from the queue, or n of them if there are more, and return a list. If it is empty, wait for\n"

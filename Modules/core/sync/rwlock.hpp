@@ -146,7 +146,7 @@ class RWLock final : Monitor {
 
   void admit(Guard& guard, Wakeups& wakeups) noexcept {
     while (guard.front() != nullptr) {
-      const Right right = static_cast<Right>(guard.front()->wants);
+      const auto right = static_cast<Right>(guard.front()->wants);
       if (!is_free(right)) return;
       take(right, guard.front()->thread);
       guard.pop_front(wakeups, Waiter::granted);
