@@ -112,7 +112,7 @@ Ref Barrier_get_n_waiting(PyObject* self, void*) {
 Ref Barrier_get_broken(PyObject* self, void*) { return own(PyBool_FromLong(value_of<Barrier>(self).barrier.broken())); }
 
 Ref Barrier_repr(PyObject* self) {
-  core::auto& barrier = value_of<Barrier>(self).barrier;
+  core::Barrier& barrier = value_of<Barrier>(self).barrier;
   const Ref type = qualified_name(self);
   if (barrier.broken()) return own(PyUnicode_FromFormat("<%U at %p: broken>", type.get(), self));
   return own(PyUnicode_FromFormat("<%U at %p: waiters=%llu/%llu>", type.get(), self,

@@ -104,7 +104,7 @@ Ref RWLock_downgrade(PyObject* self, PyObject*) {
 }
 
 Ref RWLock_repr(PyObject* self) {
-  core::auto& lock = value_of<RWLock>(self).lock;
+  core::RWLock& lock = value_of<RWLock>(self).lock;
   const Ref type = qualified_name(self);
   return own(PyUnicode_FromFormat("<%U at %p: readers=%zu%s>", type.get(), self, lock.readers(),
                                   lock.is_written() ? " written" : ""));
