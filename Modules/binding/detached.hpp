@@ -51,24 +51,26 @@ void detached_with_signals(core::Control& control, F&& body) {
 }
 
 // The one wait of the binding: blocks detached until wait(deadline) has been woken (true) or the deadline has passed
-// (false). Signal handlers run in between, and what they raise ends the wait as a PythonError.
-template <class F, class G>
-bool wait_until(core::Deadline deadline, F&& wait, G&& attached_again) {
+// (false). Signal handlers run in between, if may_run_handlers() does not say that it has been woken; what they raise
+// ends the wait as a PythonError.
+template <class Wait, class MayRunHandlers>
+bool wait_until(core::Deadline deadline, Wait&& wait, MayRunHandlers&& may_run_handlers) {
   for (;;) {
     core::Wake wake{};
     // A signal between the check below and the sleep interrupts nothing. So the thread that runs Python's signal
     // handlers never sleeps for long.
     const core::Deadline nap = core::platform::is_main_thread() ? core::deadline_in(max_nap) : core::never;
     detached([&] { wake = wait(nap < deadline ? nap : deadline); });
-    attached_again();
     if (wake == core::Wake::woken) return true;
     if (wake == core::Wake::timed_out && deadline <= nap) return false;
+    if (!may_run_handlers()) return true;
     check(PyErr_CheckSignals());
   }
 }
-template <class F>
-bool wait_until(core::Deadline deadline, F&& wait) {
-  return wait_until(deadline, wait, [] {});
+
+template <class Wait>
+bool wait_until(core::Deadline deadline, Wait&& wait) {
+  return wait_until(deadline, wait, [] { return true; });
 }
 
 }  // namespace binding

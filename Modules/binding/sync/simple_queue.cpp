@@ -44,6 +44,10 @@ class Ring {
   std::size_t size_ = 0;
 };
 
+class Monitor final : public core::Monitor {
+  void make_way(Guard& guard, core::Wakeups&, core::Waiter& waiter) noexcept override { guard.put_aside(waiter); }
+};
+
 struct SimpleQueue {
   ~SimpleQueue() { clear(); }
 
@@ -60,7 +64,7 @@ struct SimpleQueue {
   void put(PyObject* item);
   Ref get(core::Deadline deadline);
 
-  core::Monitor monitor{0};
+  Monitor monitor;
   Ring ring;  // guarded
   const State* state = nullptr;
   bool handoff = true;

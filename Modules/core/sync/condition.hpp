@@ -46,8 +46,8 @@ class BasicCondition final : BasicMonitor<World> {
     std::uint64_t notified = 0;
     Guard guard(*this);
     for (; notified < n && guard.front() != nullptr; ++notified) {
-      if (lock == nullptr) {
-        guard.pop_front(wakeups, Waiter::granted);
+      if (lock == nullptr || guard.front()->in_handlers.load(std::memory_order_relaxed) != 0) {
+        guard.pop_front(wakeups, Waiter::look);
       } else {
         Waiter& waiter = *guard.front();
         guard.remove(waiter);
@@ -68,6 +68,12 @@ class BasicCondition final : BasicMonitor<World> {
     const bool notified = block(waiter, deadline) == Wake::woken || !leave(waiter);
     notified ? lock.acquire_adopted(waiter, block) : void(lock.acquire(1, never, block));
     return notified;
+  }
+
+ private:
+  // It stays here, to be notified, but must not be moved to the queue of the lock, which the handlers may want.
+  void make_way(Guard&, Wakeups&, Waiter& waiter) noexcept override {
+    waiter.in_handlers.store(1, std::memory_order_relaxed);
   }
 };
 

@@ -82,11 +82,31 @@ class BasicWaiter {
   // Where it was queued last. A number to compare.
   const void* home() const noexcept { return last_home_.load(std::memory_order_relaxed); }
 
+  // Before this thread runs signal handlers, which may use the very thing it waits for: it makes way for them, if it
+  // would be in it. False: it has been woken, and should not run them yet.
+  bool step_aside() noexcept {
+    for (unsigned round = 0; !woken();) {
+      BasicMonitor<World>* const home = home_.load(std::memory_order_relaxed);
+      if (home != nullptr && home->set_aside(*this)) return true;
+      World::relax(round++);  // it is being woken, or moved to another monitor
+    }
+    return false;
+  }
+  // Has it left the queue for that? Then it must look again afterwards.
+  bool is_aside() const noexcept { return aside_; }
+
+  // It stands in no queue, and will wait for something else.
+  void begin_anew(std::uint64_t what) noexcept {
+    wants = what;
+    since_ = World::now();
+  }
+
   // Says to whoever has woken this thread that it runs again.
   void arrive() noexcept { arrivals_.fetch_add(1, std::memory_order_release); }
 
   std::uint64_t wants;  // its meaning is the primitive's; guarded once it is queued
   const Ident thread = World::this_thread();
+  typename World::template Atomic<std::uint32_t> in_handlers{0};  // 1: it runs signal handlers, and stays in its queue
 
  private:
   friend BasicMonitor<World>;
@@ -96,8 +116,9 @@ class BasicWaiter {
   Arrivals& arrivals_ = World::arrivals();
   typename World::template Plain<unsigned> generation_{World::generation()};
   Clock::time_point since_{};
+  bool aside_ = false;
   // Written under the guard of the monitor that it is queued at, which may change meanwhile: hence atomic.
-  typename World::template Atomic<const void*> home_{nullptr};
+  typename World::template Atomic<BasicMonitor<World>*> home_{nullptr};
   typename World::template Atomic<const void*> last_home_{nullptr};
   // The rest is guarded by the monitor that it is queued at, and belongs to the waker once it is not.
   typename World::template Plain<BasicWaiter*> next_{nullptr};
@@ -215,6 +236,7 @@ class BasicMonitor {
     }
     void push_back(Waiter& waiter) noexcept {
       waiter.generation_ = World::generation();
+      waiter.aside_ = false;
       adopt(waiter);
     }
     // For one that another thread takes from another monitor: it may look at its generation meanwhile.
@@ -222,9 +244,10 @@ class BasicMonitor {
       waiter.since_ = World::now();
       insert(waiter, monitor_.last_, nullptr);
     }
-    // For one that has been woken and found nothing: it is still the oldest.
+    // For one that has been woken and found nothing, or made way: it is still the oldest.
     void push_front(Waiter& waiter) noexcept {
       waiter.generation_ = World::generation();
+      waiter.aside_ = false;
       waiter.word_.store(Waiter::nothing, std::memory_order_relaxed);
       insert(waiter, nullptr, monitor_.first_);
     }
@@ -235,6 +258,11 @@ class BasicMonitor {
     }
     void pop_all(Wakeups& wakeups, typename Waiter::Message message) noexcept {
       while (front() != nullptr) pop_front(wakeups, message);
+    }
+    // It leaves the queue, but not the wait.
+    void put_aside(Waiter& waiter) noexcept {
+      remove(waiter);
+      waiter.aside_ = true;
     }
     // Does it still wait here? A fork by a signal handler leaves it in no queue.
     bool has(const Waiter& waiter) const noexcept {
@@ -272,8 +300,18 @@ class BasicMonitor {
     BasicMonitor& monitor_;
   };
 
+  // For Waiter::step_aside(). False: the waiter is not queued here any more.
+  bool set_aside(Waiter& waiter) noexcept {
+    Wakeups wakeups;
+    Guard guard(*this);
+    if (!guard.has(waiter)) return false;
+    make_way(guard, wakeups, waiter);
+    return true;
+  }
+
   // The one wait. attempt(guard, newcomer) takes what is waited for, if it is there, and says whether it has.
-  // block(waiter, deadline) sleeps: it returns `woken` or `timed_out`, or throws. Who goes away without what it has
+  // block(waiter, deadline) sleeps: it returns `woken` or `timed_out`, or `interrupted` if the waiter has stepped aside
+  // for signal handlers, or throws. Who goes away without what it has
   // come for calls abandon(guard, wakeups, message): to give back what the message has granted it meanwhile (`nothing`:
   // it was still queued), and to wake those who may have it instead. Returns `granted`, `broken`, or `nothing` if the
   // deadline has passed.
@@ -298,10 +336,13 @@ class BasicMonitor {
     try {
       wake = block(waiter, deadline);
     } catch (...) {
-      leave(waiter);
-      give_up(waiter, abandon);
+      if (!waiter.is_aside()) {
+        leave(waiter);
+        give_up(waiter, abandon);
+      }
       throw;
     }
+    if (waiter.is_aside()) return Waiter::look;
     if (wake == Wake::woken || !leave(waiter)) return waiter.message();
     give_up(waiter, abandon);
     return Waiter::nothing;
@@ -323,6 +364,10 @@ class BasicMonitor {
  protected:
   // A fork leaves nobody waiting in the child. What else is to be done to the state there? Called before anything else.
   virtual void after_fork(State&) noexcept {}
+
+  // A thread that waits here will run signal handlers. If it stayed in the queue, and they waited behind it for the
+  // same thing, that would be given to the one who cannot take it.
+  virtual void make_way(Guard&, Wakeups&, Waiter&) noexcept {}
 
   // Brings it up to date if it is older than the process.
   void renew() const noexcept {

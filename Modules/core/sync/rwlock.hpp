@@ -107,7 +107,7 @@ class RWLock final : Monitor {
   template <class Block>
   Outcome acquire(Right right, Deadline deadline, Block&& block) {
     Waiter waiter(right);
-    for (;;) {
+    for (bool newcomer = true;; newcomer = false) {
       make_room();
       {
         Guard guard(*this);
@@ -118,12 +118,12 @@ class RWLock final : Monitor {
           ++reader->holds;
           return Outcome::done;
         }
-        if (guard.front() == nullptr && is_free(right)) {
+        if ((guard.front() == nullptr || !newcomer) && is_free(right)) {
           take(right, waiter.thread);
           return Outcome::done;
         }
         if (deadline == at_once) return Outcome::timed_out;
-        guard.push_back(waiter);
+        newcomer ? guard.push_back(waiter) : guard.push_front(waiter);
         ++queued_;
       }
       const Waiter::Message message = sleep(waiter, deadline, block);
@@ -206,6 +206,12 @@ class RWLock final : Monitor {
     }
   }
 
+  void make_way(Guard& guard, Wakeups& wakeups, Waiter& waiter) noexcept override {
+    guard.put_aside(waiter);
+    --queued_;
+    if (waiter.wants == upgraded) upgrading_ = false;
+    admit(guard, wakeups);
+  }
   void after_fork(State&) noexcept override {
     std::erase_if(readers_, [](const Reader& reader) { return reader.thread != fork_survivor(); });
     if (writer_ != fork_survivor()) writer_ = 0;

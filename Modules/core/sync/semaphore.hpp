@@ -86,11 +86,13 @@ class BasicSemaphore final : BasicMonitor<World> {
     }
   }
 
-  // And goes on waiting here. `block` must not throw.
+  // And goes on waiting here, wherever it stands. `block` must not throw.
   template <class Block>
   void acquire_adopted(Waiter& waiter, Block&& block) {
-    if (!waiter.woken()) block(waiter, never);
-    if (waiter.message() != Waiter::granted) this->wait(waiter, never, block, attempt(1), abandon(1), false);
+    if (!waiter.woken() && !waiter.is_aside()) block(waiter, never);
+    if (!waiter.is_aside() && waiter.message() == Waiter::granted) return;
+    waiter.begin_anew(1);
+    this->wait(waiter, never, block, attempt(1), abandon(1), false);
   }
 
   // In a child, permits that other threads held are back, and those of the thread that forked are its own if it says
@@ -131,6 +133,10 @@ class BasicSemaphore final : BasicMonitor<World> {
         guard.pop_front(wakeups, Waiter::look);
       }
     }
+  }
+  void make_way(Guard& guard, Wakeups& wakeups, Waiter& waiter) noexcept override {
+    guard.put_aside(waiter);
+    wake(guard, wakeups);
   }
   void after_fork(std::uint64_t& permits) noexcept override {
     const Ident owner = owner_.load(std::memory_order_relaxed);
