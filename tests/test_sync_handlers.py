@@ -7,12 +7,12 @@ from support import check_python
 
 # How it is made, waited for, used by the handler, and released by another thread.
 CASES = {
-    "Lock": ("x = Lock(); x.acquire()", "x.acquire()", "x.acquire(); x.release()", "x.release()"),
-    "RLock": ("x = RLock(); hold(x)", "x.acquire(); x.release()", "x.acquire(); x.release()", "let_go.set()"),
-    "Semaphore": ("x = Semaphore(0)", "x.acquire()", "x.acquire(); x.release()", "x.release()"),
-    "bulk": ("x = Semaphore(1)", "x.acquire(n=2)", "x.acquire(); x.release()", "x.release()"),
-    "RWLock.read": ("x = RWLock(); hold(x.write)", "x.read.acquire()", "x.write.acquire(); x.write.release()", "let_go.set()"),
-    "RWLock.write": ("x = RWLock(); hold(x.read)", "x.write.acquire()", "x.write.acquire(); x.write.release()", "let_go.set()"),
+    "Lock": ("x = Lock(); x.acquire()", "x.acquire()", "use(x)", "x.release()"),
+    "RLock": ("x = RLock(); hold(x)", "x.acquire(); x.release()", "use(x)", "let_go.set()"),
+    "Semaphore": ("x = Semaphore(0)", "x.acquire()", "use(x)", "x.release()"),
+    "bulk": ("x = Semaphore(1)", "x.acquire(n=2)", "use(x)", "x.release()"),
+    "RWLock.read": ("x = RWLock(); hold(x.write)", "x.read.acquire()", "use(x.write)", "let_go.set()"),
+    "RWLock.write": ("x = RWLock(); hold(x.read)", "x.write.acquire()", "use(x.write)", "let_go.set()"),
     "SimpleQueue": ("x = SimpleQueue()", "x.get()", "x.put(x.get())", "x.put(1)"),
     "Event": ("x = Event()", "x.wait()", "x.wait(1)", "x.set()"),
     "Latch": ("x = Latch(1)", "x.wait()", "x.wait(1)", "x.count_down()"),
@@ -22,7 +22,7 @@ CASES = {
         "x.acquire(); x.notify(); x.release()",
         "x.acquire(); done.append(1); x.notify(); time.sleep(0.01); x.release()",
     ),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("kind", CASES)
@@ -31,6 +31,10 @@ def test_a_handler_may_wait_for_what_its_thread_waits_for(kind: str) -> None:
     check_python(f"""
         import signal, sys, time, threading
         from threadmodule import *
+
+        def use(lock):
+            lock.acquire()
+            lock.release()
 
         def hold(lock):
             held = Event()
@@ -55,7 +59,7 @@ def test_a_handler_may_wait_for_what_its_thread_waits_for(kind: str) -> None:
 
         signal.signal(signal.SIGALRM, handler)
         handled = 0
-        for delay in (0.0, 0.003, 0.006, 0.01, 0.012, 0.016, 0.02, 0.03):  # while the handler sleeps, and while it waits
+        for delay in (0.0, 0.003, 0.006, 0.01, 0.012, 0.016, 0.02, 0.03):  # the handler sleeps, or waits
             let_go, in_handler = Event(), Event()
             {make}
             releaser = Thread(target=release)
