@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "core/cpus.hpp"
+#include "core/fork.hpp"
 #include "core/kernels.hpp"
 #include "core/start_threads.hpp"
 #include "core/thread.hpp"
@@ -317,6 +318,7 @@ void deadlines_do_not_overflow() {
 
 int main() {
   alarm(300);  // a test that hangs is ended by SIGALRM
+  core::watch_forks();
   a_thread_lives_once();
   a_thread_may_be_forgotten();
   many_threads_join_one();
