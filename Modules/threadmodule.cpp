@@ -107,6 +107,9 @@ PyMethodDef functions[] = {
      "enumerate($module, /)\n--\n\nReturn a list of all threads that are alive, threading's and ours."},
     {"active_count", method<active_count>, METH_NOARGS,
      "active_count($module, /)\n--\n\nReturn how many threads are alive: len(enumerate())."},
+    {"currentThread", method<current_thread>, METH_NOARGS,
+     "currentThread($module, /)\n--\n\nAn old name of current_thread()."},
+    {"activeCount", method<active_count>, METH_NOARGS, "activeCount($module, /)\n--\n\nAn old name of active_count()."},
     {"__getattr__", method<module_getattr>, METH_O, nullptr},
     {nullptr, nullptr, 0, nullptr},
 };

@@ -6,6 +6,7 @@
 
 #include <cstddef>
 #include <new>
+#include <utility>
 
 #include "binding/boundary.hpp"
 #include "binding/python.hpp"
@@ -16,6 +17,7 @@ namespace binding {
 struct ObjectHead {
   PyObject_HEAD
   PyObject* weakrefs;
+  PyObject* dict;  // for types that stand for Python classes, on whose objects programs set attributes
 };
 
 template <class T>
@@ -45,20 +47,24 @@ PyObject* Object_new(PyTypeObject* type, PyObject*, PyObject*) noexcept {
 template <class T>
 int Object_traverse(PyObject* self, visitproc visit, void* arg) noexcept {
   Py_VISIT(Py_TYPE(self));
-  return value_of<T>(self).traverse(visit, arg);
+  Py_VISIT(reinterpret_cast<ObjectHead*>(self)->dict);
+  if constexpr (HoldsReferences<T>) return value_of<T>(self).traverse(visit, arg);
+  return 0;
 }
 
 template <class T>
 int Object_clear(PyObject* self) noexcept {
-  value_of<T>(self).clear();
+  drop(std::exchange(reinterpret_cast<ObjectHead*>(self)->dict, nullptr));
+  if constexpr (HoldsReferences<T>) value_of<T>(self).clear();
   return 0;
 }
 
 template <class T>
 void Object_dealloc(PyObject* self) noexcept {
   PyTypeObject* type = Py_TYPE(self);
-  if constexpr (HoldsReferences<T>) PyObject_GC_UnTrack(self);
+  if (PyType_IS_GC(type)) PyObject_GC_UnTrack(self);
   if (reinterpret_cast<ObjectHead*>(self)->weakrefs != nullptr) unless_ended([=] { PyObject_ClearWeakRefs(self); });
+  drop(std::exchange(reinterpret_cast<ObjectHead*>(self)->dict, nullptr));
   value_of<T>(self).~T();
   type->tp_free(self);
   Py_DECREF(type);
@@ -68,6 +74,15 @@ inline PyMemberDef Object_members[] = {
     {"__weaklistoffset__", Py_T_PYSSIZET, offsetof(ObjectHead, weakrefs), Py_READONLY, nullptr},
     {nullptr, 0, 0, 0, nullptr},
 };
+
+inline PyMemberDef Object_members_and_dict[] = {
+    {"__weaklistoffset__", Py_T_PYSSIZET, offsetof(ObjectHead, weakrefs), Py_READONLY, nullptr},
+    {"__dictoffset__", Py_T_PYSSIZET, offsetof(ObjectHead, dict), Py_READONLY, nullptr},
+    {nullptr, 0, 0, 0, nullptr},
+};
+
+inline const PyGetSetDef dict_attribute = {"__dict__", PyObject_GenericGetDict, PyObject_GenericSetDict, nullptr,
+                                           nullptr};
 
 // __reduce__: what threads wait for cannot be copied.
 inline Ref refuse_to_pickle(PyObject* self, PyObject*) {

@@ -29,8 +29,8 @@ struct State {
   int each_reference(F&& f) {
     for (Ref* ref :
          {&kernel_type, &thread_type, &event_type, &lock_type, &rlock_type, &condition_type, &rwlock_side_type,
-          &queue_types[0], &queue_types[1], &queue_types[2], &shutdown_error, &queue_tools.deque, &queue_tools.append,
-          &queue_tools.popleft, &queue_tools.heappush, &queue_tools.heappop}) {
+          &semaphore_types[0], &semaphore_types[1], &queue_types[0], &queue_types[1], &queue_types[2], &shutdown_error,
+          &queue_tools.deque, &queue_tools.append, &queue_tools.popleft, &queue_tools.heappush, &queue_tools.heappop}) {
       if (const int stop = f(*ref); stop != 0) return stop;
     }
     return 0;
@@ -43,9 +43,10 @@ struct State {
   Ref rlock_type;
   Ref condition_type;
   Ref rwlock_side_type;
-  std::array<Ref, 3> queue_types;  // Queue, LifoQueue, PriorityQueue
-  Ref shutdown_error;              // before 3.13; later it is queue.ShutDown
-  QueueTools queue_tools;          // set by the first queue
+  std::array<Ref, 2> semaphore_types;  // Semaphore, BoundedSemaphore
+  std::array<Ref, 3> queue_types;      // Queue, LifoQueue, PriorityQueue
+  Ref shutdown_error;                  // before 3.13; later it is queue.ShutDown
+  QueueTools queue_tools;              // set by the first queue
   std::atomic<bool> queue_tools_set{false};
   std::shared_ptr<Registry> registry = std::make_shared<Registry>();  // shared with every Thread object
   StartedThreads started;

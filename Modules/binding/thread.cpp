@@ -258,10 +258,10 @@ void set_exit_hooks(PyTypeObject* type) {
   try {
     const Ref hook = own(PyCFunction_New(&shut_down_def, module));
     const Ref atexit = own(PyImport_ImportModule("atexit"));
-    own(PyObject_CallMethod(atexit.get(), "register", "O", hook.get()));
+    own(PyObject_CallMethod(atexit.get(), "register", "(O)", hook.get()));
     const Ref early_hook = own(PyCFunction_New(&join_threads_def, module));
     const Ref threading = own(PyImport_ImportModule("threading"));
-    const Ref registered(PyObject_CallMethod(threading.get(), "_register_atexit", "O", early_hook.get()));
+    const Ref registered(PyObject_CallMethod(threading.get(), "_register_atexit", "(O)", early_hook.get()));
     if (!registered) PyErr_Clear();
   } catch (...) {
     state.exit_hooks_set.store(false);

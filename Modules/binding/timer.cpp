@@ -19,7 +19,7 @@ int Timer_init(PyObject* self, PyObject* args, PyObject* kwargs) {
     throw PythonError();
   }
   const State& state = *state_slot(module_of(Py_TYPE(self)));
-  own(PyObject_CallMethod(state.thread_type.get(), "__init__", "O", self));
+  own(PyObject_CallMethod(state.thread_type.get(), "__init__", "(O)", self));
   const auto set = [self](const char* name, const Ref& value) {
     check(PyObject_SetAttrString(self, name, value.get()));
   };
@@ -35,7 +35,7 @@ Ref attribute(PyObject* self, const char* name) { return own(PyObject_GetAttrStr
 
 Ref Timer_run(PyObject* self, PyObject*) {
   const Ref finished = attribute(self, "finished");
-  const Ref cancelled = own(PyObject_CallMethod(finished.get(), "wait", "O", attribute(self, "interval").get()));
+  const Ref cancelled = own(PyObject_CallMethod(finished.get(), "wait", "(O)", attribute(self, "interval").get()));
   const int is_cancelled = PyObject_IsTrue(cancelled.get());
   check(is_cancelled);
   if (is_cancelled == 0) {

@@ -40,10 +40,12 @@ int Barrier_init(PyObject* self, PyObject* args, PyObject* kwargs) {
   }
   deadline_from("Barrier", timeout);  // so that what is wrong with it is said here
   auto& barrier = value_of<Barrier>(self);
+  Ref new_action = Ref::copy(action);  // what they replace goes after the critical section
+  Ref new_timeout = Ref::copy(timeout);
   const CriticalSection section(self);
   barrier.barrier.set_parties(static_cast<std::uint64_t>(count));
-  barrier.action = Ref::copy(action);
-  barrier.timeout = Ref::copy(timeout);
+  std::swap(barrier.action, new_action);
+  std::swap(barrier.timeout, new_timeout);
   barrier.handoff = handoff != 0;
   return 0;
 }
@@ -55,14 +57,19 @@ int Barrier_init(PyObject* self, PyObject* args, PyObject* kwargs) {
   throw PythonError();
 }
 
+// __init__ may be called again.
+Ref copy_of(PyObject* self, const Ref& member) {
+  const CriticalSection section(self);
+  return Ref::copy(member.get());
+}
+
 // The last one runs the action, and then all may go.
-void act(Barrier& barrier) {
+void act(PyObject* self) {
+  auto& barrier = value_of<Barrier>(self);
   core::Wakeups wakeups;
   try {
-    if (barrier.action && barrier.action.get() != Py_None) {
-      const Ref action = Ref::copy(barrier.action.get());
-      own(PyObject_CallNoArgs(action.get()));
-    }
+    const Ref action = copy_of(self, barrier.action);
+    if (action && action.get() != Py_None) own(PyObject_CallNoArgs(action.get()));
   } catch (...) {
     barrier.barrier.open(false, wakeups);
     throw;
@@ -78,10 +85,11 @@ Ref Barrier_wait(PyObject* self, PyObject* const* args, Py_ssize_t count, PyObje
   auto& barrier = value_of<Barrier>(self);
   const Arguments arguments(wait_signature, args, static_cast<std::size_t>(count), keywords);
   const bool given = arguments[0] != nullptr && arguments[0] != Py_None;
-  const core::Deadline deadline = deadline_from("wait", given ? arguments[0] : barrier.timeout.get());
+  const Ref own_timeout = copy_of(self, barrier.timeout);
+  const core::Deadline deadline = deadline_from("wait", given ? arguments[0] : own_timeout.get());
   const core::Barrier::Arrival arrival = barrier.barrier.arrive(deadline, block);
   if (arrival.outcome == core::Barrier::Outcome::broken) raise_broken();
-  if (arrival.outcome == core::Barrier::Outcome::last) act(barrier);
+  if (arrival.outcome == core::Barrier::Outcome::last) act(self);
   return own(PyLong_FromUnsignedLongLong(arrival.index));
 }
 
@@ -140,6 +148,7 @@ PyGetSetDef Barrier_getset[] = {
     {"parties", entry<Barrier_get_parties>, nullptr, "How many threads pass together.", nullptr},
     {"n_waiting", entry<Barrier_get_n_waiting>, nullptr, "How many wait now.", nullptr},
     {"broken", entry<Barrier_get_broken>, nullptr, "Whether the barrier is broken.", nullptr},
+    dict_attribute,
     {nullptr, nullptr, nullptr, nullptr, nullptr},
 };
 
@@ -159,7 +168,7 @@ PyType_Slot Barrier_slots[] = {
     {Py_tp_repr, reinterpret_cast<void*>(entry<Barrier_repr>)},
     {Py_tp_methods, Barrier_methods},
     {Py_tp_getset, Barrier_getset},
-    {Py_tp_members, Object_members},
+    {Py_tp_members, Object_members_and_dict},
     {0, nullptr},
 };
 

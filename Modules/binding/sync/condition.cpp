@@ -73,7 +73,7 @@ bool Condition::is_owned() {
   if (recursive != nullptr) return recursive->lock.is_owned();
   if (plain != nullptr) return plain->permit.available() == 0;
   if (has_attribute(lock.get(), "_is_owned")) return truth(own(PyObject_CallMethod(lock.get(), "_is_owned", nullptr)));
-  if (!truth(own(PyObject_CallMethod(lock.get(), "acquire", "O", Py_False)))) return true;
+  if (!truth(own(PyObject_CallMethod(lock.get(), "acquire", "(O)", Py_False)))) return true;
   own(PyObject_CallMethod(lock.get(), "release", nullptr));
   return false;
 }
@@ -99,7 +99,7 @@ void Condition::reacquire(Saved& saved, core::Waiter& waiter, bool notified, Ref
     notified ? semaphore->acquire_adopted(waiter, stubborn) : void(semaphore->acquire(1, core::never, stubborn));
     if (recursive != nullptr) recursive->lock.own(saved.count);
   } else if (saved.state) {
-    own(PyObject_CallMethod(lock.get(), "_acquire_restore", "O", saved.state.get()));
+    own(PyObject_CallMethod(lock.get(), "_acquire_restore", "(O)", saved.state.get()));
   } else {
     own(PyObject_CallMethod(lock.get(), "acquire", nullptr));
   }
@@ -115,7 +115,7 @@ bool Condition::wait(core::Deadline deadline) {
   try {
     saved = release_save();
   } catch (...) {
-    waiters.leave(waiter);
+    waiters.leave(waiter, permit() != nullptr);
     throw;
   }
   Ref pending;
@@ -127,7 +127,7 @@ bool Condition::wait(core::Deadline deadline) {
   } catch (const PythonError&) {
     pending = Ref(get_raised_exception());
   }
-  if (!notified) notified = !waiters.leave(waiter);
+  if (!notified) notified = !waiters.leave(waiter, permit() != nullptr);
   reacquire(saved, waiter, notified && !waiter.is_stale(), pending);
   if (!pending) return notified;
   if (notified) notify(1);  // it was not for an exception
@@ -218,6 +218,18 @@ Ref Condition_wait(PyObject* self, PyObject* const* args, Py_ssize_t count, PyOb
   return own(PyBool_FromLong(condition_of(self).wait(deadline_from("wait", arguments[0]))));
 }
 
+// A subclass may have overridden what wait_for() and notify_all() call.
+bool is_ours(PyObject* self) {
+  const State& state = *state_slot(module_of(Py_TYPE(self)));
+  return reinterpret_cast<PyObject*>(Py_TYPE(self)) == state.condition_type.get();
+}
+
+bool call_wait(PyObject* self, core::Deadline deadline) {
+  if (deadline == core::never) return truth(own(PyObject_CallMethod(self, "wait", nullptr)));
+  const std::chrono::duration<double> left = deadline - core::Clock::now();
+  return truth(own(PyObject_CallMethod(self, "wait", "d", left.count())));
+}
+
 constexpr std::array<const char*, 2> wait_for_names{"predicate", "timeout"};
 constexpr Signature wait_for_signature{"wait_for", wait_for_names, 1};
 
@@ -229,7 +241,7 @@ Ref Condition_wait_for(PyObject* self, PyObject* const* args, Py_ssize_t count, 
     Ref result = own(PyObject_CallNoArgs(arguments[0]));
     if (truth(result) || !in_time) return result;
     if (deadline != core::never && core::Clock::now() >= deadline) return result;
-    in_time = condition.wait(deadline);
+    in_time = is_ours(self) ? condition.wait(deadline) : call_wait(self, deadline);
   }
 }
 
@@ -244,7 +256,12 @@ Ref Condition_notify(PyObject* self, PyObject* const* args, Py_ssize_t count, Py
 }
 
 Ref Condition_notify_all(PyObject* self, PyObject*) {
-  condition_of(self).notify(PY_SSIZE_T_MAX);
+  Condition& condition = condition_of(self);
+  if (is_ours(self)) {
+    condition.notify(PY_SSIZE_T_MAX);
+  } else {
+    own(PyObject_CallMethod(self, "notify", "n", static_cast<Py_ssize_t>(condition.waiters.waiting())));
+  }
   return Ref::copy(Py_None);
 }
 
@@ -291,6 +308,7 @@ PyMethodDef Condition_methods[] = {
 
 PyGetSetDef Condition_getset[] = {
     {"_lock", entry<Condition_get_lock>, nullptr, nullptr, nullptr},
+    dict_attribute,
     {nullptr, nullptr, nullptr, nullptr, nullptr},
 };
 
@@ -310,7 +328,7 @@ PyType_Slot Condition_slots[] = {
     {Py_tp_repr, reinterpret_cast<void*>(entry<Condition_repr>)},
     {Py_tp_methods, Condition_methods},
     {Py_tp_getset, Condition_getset},
-    {Py_tp_members, Object_members},
+    {Py_tp_members, Object_members_and_dict},
     {0, nullptr},
 };
 

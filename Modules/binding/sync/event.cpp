@@ -8,6 +8,8 @@ namespace binding {
 namespace {
 
 struct Event {
+  static constexpr const char* init_format = "|$p:Event";
+
   int traverse(visitproc visit, void* arg) const { return condition.traverse(visit, arg); }
   void clear() { condition = Ref(); }
 
@@ -85,6 +87,7 @@ PyMethodDef Event_methods[] = {
 
 PyGetSetDef Event_getset[] = {
     {"_cond", entry<Event_get_cond>, nullptr, nullptr, nullptr},
+    dict_attribute,
     {nullptr, nullptr, nullptr, nullptr, nullptr},
 };
 
@@ -103,7 +106,7 @@ PyType_Slot Event_slots[] = {
     {Py_tp_repr, reinterpret_cast<void*>(entry<Event_repr>)},
     {Py_tp_methods, Event_methods},
     {Py_tp_getset, Event_getset},
-    {Py_tp_members, Object_members},
+    {Py_tp_members, Object_members_and_dict},
     {0, nullptr},
 };
 

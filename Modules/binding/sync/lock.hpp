@@ -7,6 +7,8 @@
 namespace binding {
 
 struct Lock {
+  static constexpr const char* init_format = "|$p:Lock";
+
   bool acquire(core::Deadline deadline);
   void release();
 

@@ -1,6 +1,7 @@
 // What all locks have in common for Python: acquire(), release(), `with`, and the constructor T(*, handoff=True).
 //
-// A T has acquire(deadline), which says whether it has, release(), which raises if that is an error, and handoff.
+// A T has acquire(deadline), which says whether it has, release(), which raises if that is an error, handoff, and
+// init_format, for PyArg_ParseTupleAndKeywords.
 #pragma once
 
 #include "binding/arguments.hpp"
@@ -48,7 +49,7 @@ template <class T>
 int Lockable_init(PyObject* self, PyObject* args, PyObject* kwargs) {
   static const char* const keywords[] = {"handoff", nullptr};
   int handoff = 1;
-  if (PyArg_ParseTupleAndKeywords(args, kwargs, "|$p:Lock", const_cast<char**>(keywords), &handoff) == 0) {
+  if (PyArg_ParseTupleAndKeywords(args, kwargs, T::init_format, const_cast<char**>(keywords), &handoff) == 0) {
     throw PythonError();
   }
   value_of<T>(self).handoff = handoff != 0;

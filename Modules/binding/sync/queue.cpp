@@ -28,6 +28,7 @@ struct Queue {
     for (Ref* ref : {&items, &mutex, &not_empty, &not_full, &all_tasks_done}) *ref = Ref();
   }
 
+  PyObject* self = nullptr;      // the object that this is in
   const State* state = nullptr;  // NULL until __init__
   Order order = Order::subclass;
   Ref items;  // a deque or list, by the name of queue: programs look at it, and change it, with the mutex held
@@ -75,6 +76,7 @@ class Held {
 // Keeping items: all with the mutex held
 
 Ref items_of(Queue& queue) {
+  const CriticalSection section(queue.self);
   if (!queue.items) raise(PyExc_AttributeError, "queue");
   return Ref::copy(queue.items.get());
 }
@@ -89,7 +91,7 @@ Py_ssize_t size(PyObject* self, Queue& queue) {
     const Ref result = own(PyObject_CallMethodNoArgs(self, queue.state->queue_tools.name_qsize.get()));
     size = PyNumber_AsSsize_t(result.get(), PyExc_OverflowError);
   } else {
-    size = PyObject_Size(queue.items.get());
+    size = PyObject_Size(items_of(queue).get());
   }
   if (size == -1 && PyErr_Occurred() != nullptr) throw PythonError();
   return size;
@@ -110,7 +112,7 @@ void keep(Queue& queue, Order order, PyObject* item) {
   } else if (PyList_CheckExact(items.get())) {
     check(PyList_Append(items.get(), item));
   } else {
-    own(PyObject_CallMethod(items.get(), "append", "O", item));
+    own(PyObject_CallMethod(items.get(), "append", "(O)", item));
   }
 }
 
@@ -166,6 +168,7 @@ Ref Queue_base_init(PyObject* self, PyObject*) {
   auto& queue = value_of<Queue>(self);
   const State& state = *state_slot(module_of(Py_TYPE(self)));
   Ref items = make_items(state, order);
+  const CriticalSection section(self);
   std::swap(queue.items, items);
   return Ref::copy(Py_None);
 }
@@ -191,6 +194,20 @@ Ref Queue_base_get(PyObject* self, PyObject*) {
 
 // Lifecycle
 
+void make_locks(const State& state, Queue& queue, bool handoff) {
+  Ref mutex = own(PyObject_CallNoArgs(state.lock_type.get()));
+  const auto make_condition = [&] { return own(PyObject_CallOneArg(state.condition_type.get(), mutex.get())); };
+  Ref not_empty = make_condition();
+  Ref not_full = make_condition();
+  Ref all_tasks_done = make_condition();
+  for (const Ref* ref : {&not_empty, &not_full, &all_tasks_done}) condition(*ref).handoff = handoff;
+  value_of<Lock>(mutex.get()).handoff = handoff;
+  queue.not_empty = std::move(not_empty);
+  queue.not_full = std::move(not_full);
+  queue.all_tasks_done = std::move(all_tasks_done);
+  queue.mutex = std::move(mutex);
+}
+
 template <Order order>
 int Queue_init(PyObject* self, PyObject* args, PyObject* kwargs) {
   static const char* const keywords[] = {"maxsize", "handoff", nullptr};
@@ -210,28 +227,25 @@ int Queue_init(PyObject* self, PyObject* args, PyObject* kwargs) {
   prepare(state);
 
   auto& queue = value_of<Queue>(self);
-  if (queue.mutex) raise(PyExc_RuntimeError, "%s.__init__() called twice", name);
-  const Ref mutex = own(PyObject_CallNoArgs(state.lock_type.get()));
-  const auto make_condition = [&] { return own(PyObject_CallOneArg(state.condition_type.get(), mutex.get())); };
-  Ref not_empty = make_condition();
-  Ref not_full = make_condition();
-  Ref all_tasks_done = make_condition();
-  for (const Ref* ref : {&not_empty, &not_full, &all_tasks_done}) condition(*ref).handoff = handoff != 0;
-  value_of<Lock>(mutex.get()).handoff = handoff != 0;
-  queue.not_empty = std::move(not_empty);
-  queue.not_full = std::move(not_full);
-  queue.all_tasks_done = std::move(all_tasks_done);
-  queue.mutex = Ref::copy(mutex.get());
+  {
+    const CriticalSection section(self);
+    if (!queue.mutex) make_locks(state, queue, handoff != 0);
+    queue.self = self;
+    queue.state = &state;
+  }
+  Held held(queue);  // __init__ may be called again, and somebody else use the queue
   queue.maxsize = static_cast<Py_ssize_t>(most);
-  queue.state = &state;
+  queue.unfinished_tasks = 0;
+  queue.is_shutdown = 0;
   auto* const type = reinterpret_cast<PyObject*>(Py_TYPE(self));
   const bool exact = std::ranges::any_of(state.queue_types, [=](const Ref& ours) { return ours.get() == type; });
   queue.order = exact ? order : Order::subclass;
   if (exact) {
-    queue.items = make_items(state, order);
+    Queue_base_init<order>(self, nullptr);
   } else {
     own(PyObject_CallMethod(self, "_init", "n", queue.maxsize));
   }
+  held.release();
   return 0;
 }
 
@@ -271,6 +285,13 @@ Py_ssize_t await_items(PyObject* self, Queue& queue, core::Deadline deadline) {
   }
 }
 
+// With an exception on its way: nothing is raised, and what is notified runs when the mutex is released.
+void notify_quietly(Queue& queue, const Ref& object, Py_ssize_t n) noexcept {
+  core::Wakeups wakeups;
+  core::Semaphore& mutex = value_of<Lock>(queue.mutex.get()).permit;
+  condition(object).waiters.notify(static_cast<std::uint64_t>(n), &mutex, wakeups);
+}
+
 void put(PyObject* self, PyObject* item, core::Deadline deadline) {
   Queue& queue = queue_of(self);
   Held held(queue);
@@ -307,11 +328,16 @@ Ref Queue_get(PyObject* self, PyObject* const* args, Py_ssize_t count, PyObject*
 }
 
 Ref Queue_put_nowait(PyObject* self, PyObject* const* args, Py_ssize_t count, PyObject* keywords) {
-  put(self, Arguments(put_nowait_signature, args, static_cast<std::size_t>(count), keywords)[0], core::at_once);
+  PyObject* const item = Arguments(put_nowait_signature, args, static_cast<std::size_t>(count), keywords)[0];
+  if (queue_of(self).order == Order::subclass) return own(PyObject_CallMethod(self, "put", "OO", item, Py_False));
+  put(self, item, core::at_once);
   return Ref::copy(Py_None);
 }
 
-Ref Queue_get_nowait(PyObject* self, PyObject*) { return get(self, core::at_once); }
+Ref Queue_get_nowait(PyObject* self, PyObject*) {
+  if (queue_of(self).order == Order::subclass) return own(PyObject_CallMethod(self, "get", "(O)", Py_False));
+  return get(self, core::at_once);
+}
 
 Ref Queue_put_many(PyObject* self, PyObject* const* args, Py_ssize_t count, PyObject* keywords) {
   const Arguments arguments(put_many_signature, args, static_cast<std::size_t>(count), keywords);
@@ -321,12 +347,22 @@ Ref Queue_put_many(PyObject* self, PyObject* const* args, Py_ssize_t count, PyOb
   if (all == 0) return own(PyLong_FromLong(0));
   Queue& queue = queue_of(self);
   Py_ssize_t done = 0;
+  Py_ssize_t notified = 0;
   Held held(queue);
-  while (done < all && await_room(self, queue, deadline)) {
-    const Py_ssize_t room = queue.maxsize <= 0 ? all : queue.maxsize - size(self, queue);
-    const Py_ssize_t before = done;
-    for (; done < all && done - before < room; ++done) put_item(self, queue, PyTuple_GET_ITEM(items.get(), done));
-    condition(queue.not_empty).notify(static_cast<std::uint64_t>(done - before));
+  try {
+    while (done < all && await_room(self, queue, deadline)) {
+      const Py_ssize_t room = queue.maxsize <= 0 ? all : queue.maxsize - size(self, queue);
+      for (const Py_ssize_t end = room < all - done ? done + room : all; done < end; ++done) {
+        put_item(self, queue, PyTuple_GET_ITEM(items.get(), done));
+      }
+      condition(queue.not_empty).notify(static_cast<std::uint64_t>(done - notified));
+      notified = done;
+    }
+  } catch (const PythonError&) {
+    // What has been put, is in the queue.
+    notify_quietly(queue, queue.not_empty, done - notified);
+    if (done == 0 || PyErr_ExceptionMatches(queue_error(*queue.state, "ShutDown").get()) == 0) throw;
+    PyErr_Clear();  // as if the time had run out; the next one is told
   }
   if (done == 0) raise_queue_error(*queue.state, "Full");
   held.release();
@@ -345,7 +381,14 @@ Ref Queue_get_many(PyObject* self, PyObject* const* args, Py_ssize_t count, PyOb
   const Py_ssize_t there = await_items(self, queue, deadline);
   if (there == 0) raise_queue_error(*queue.state, "Empty");
   Py_ssize_t done = 0;
-  for (; done < std::min(there, most); ++done) check(PyList_Append(items.get(), get_item(self, queue).get()));
+  try {
+    for (; done < std::min(there, most); ++done) check(PyList_Append(items.get(), get_item(self, queue).get()));
+  } catch (const PythonError&) {
+    notify_quietly(queue, queue.not_full, done);
+    if (done == 0 || PyErr_ExceptionMatches(PyExc_Exception) == 0) throw;
+    PyErr_Clear();  // rather that than lose the items; who asks for the next one is told
+    done = 0;
+  }
   condition(queue.not_full).notify(static_cast<std::uint64_t>(done));
   held.release();
   return items;
@@ -417,7 +460,7 @@ Ref Queue_get_reference(PyObject* self, void*) {
   return Ref::copy((queue_of(self).*member).get());
 }
 
-Ref Queue_get_items(PyObject* self, void*) { return items_of(value_of<Queue>(self)); }
+Ref Queue_get_items(PyObject* self, void*) { return items_of(queue_of(self)); }
 
 int Queue_set_items(PyObject* self, PyObject* items, void*) {
   Ref copy = Ref::copy(items);
@@ -447,11 +490,13 @@ PyMethodDef Queue_methods[] = {
     {"put_many", method<Queue_put_many>, METH_FASTCALL | METH_KEYWORDS,
      "put_many($self, /, items, block=True, timeout=None)\n--\n\n"
      "Put the items into the queue, in their order, as far as there is room, and wait for more as put() does.\n"
-     "Return how many have been put: all, unless the time ran out. Full if not one could be put."},
+     "Return how many have been put: all, unless the time ran out or the queue was shut down meanwhile. Full if not\n"
+     "one could be put. Who ends it by Ctrl-C finds the first of them in the queue."},
     {"get_many", method<Queue_get_many>, METH_FASTCALL | METH_KEYWORDS,
      "get_many($self, /, n=None, block=True, timeout=None)\n--\n\n"
      "Take all items from the queue, or n of them if there are more, and return a list. If it is empty, wait for\n"
-     "the first one as get() does. ValueError for n < 1."},
+     "the first one as get() does. ValueError for n < 1. If a later one cannot be taken because of an exception in\n"
+     "_get() or in a comparison, return those before it."},
     {"qsize", method<Queue_qsize>, METH_NOARGS,
      "qsize($self, /)\n--\n\nReturn how many items are in the queue now. Another thread may change that at once."},
     {"empty", method<Queue_empty>, METH_NOARGS, "empty($self, /)\n--\n\nReturn whether qsize() is 0."},
@@ -489,6 +534,7 @@ PyGetSetDef Queue_getset[] = {
     {"not_full", entry<Queue_get_reference<&Queue::not_full>>, nullptr, "Notified when an item is taken.", nullptr},
     {"all_tasks_done", entry<Queue_get_reference<&Queue::all_tasks_done>>, nullptr,
      "Notified when the last task is done.", nullptr},
+    dict_attribute,
     {nullptr, nullptr, nullptr, nullptr, nullptr},
 };
 
@@ -498,6 +544,7 @@ constexpr Py_ssize_t offset_of(std::size_t member) noexcept {
 
 PyMemberDef Queue_members[] = {
     {"__weaklistoffset__", Py_T_PYSSIZET, offsetof(ObjectHead, weakrefs), Py_READONLY, nullptr},
+    {"__dictoffset__", Py_T_PYSSIZET, offsetof(ObjectHead, dict), Py_READONLY, nullptr},
     {"maxsize", Py_T_PYSSIZET, offset_of(offsetof(Queue, maxsize)), 0,
      "How many items are too many; 0 or less: no number is."},
     {"unfinished_tasks", Py_T_PYSSIZET, offset_of(offsetof(Queue, unfinished_tasks)), 0,

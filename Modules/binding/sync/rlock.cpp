@@ -17,7 +17,7 @@ namespace {
 
 core::RLock& lock_of(PyObject* self) { return value_of<RLock>(self).lock; }
 
-Ref RLock_locked(PyObject* self, PyObject*) { return own(PyBool_FromLong(lock_of(self).owner() != 0)); }
+Ref RLock_locked(PyObject* self, PyObject*) { return own(PyBool_FromLong(lock_of(self).is_locked())); }
 
 // What threading.Condition asks of its lock, and tests of both.
 
@@ -52,7 +52,7 @@ Ref RLock_at_fork_reinit(PyObject* self, PyObject*) {
 
 Ref RLock_repr(PyObject* self) {
   core::RLock& lock = lock_of(self);
-  const core::Ident owner = lock.owner();
+  const std::uintptr_t owner = lock.owner_pthread();
   return own(PyUnicode_FromFormat("<%s %s object owner=%zu count=%zu at %p>", owner == 0 ? "unlocked" : "locked",
                                   Py_TYPE(self)->tp_name, static_cast<std::size_t>(owner),
                                   static_cast<std::size_t>(lock.count()), self));

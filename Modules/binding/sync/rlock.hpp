@@ -7,6 +7,8 @@
 namespace binding {
 
 struct RLock {
+  static constexpr const char* init_format = "|$p:RLock";
+
   bool acquire(core::Deadline deadline);
   void release();
 

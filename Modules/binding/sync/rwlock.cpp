@@ -10,6 +10,8 @@ namespace {
 using Outcome = core::RWLock::Outcome;
 
 struct RWLock {
+  static constexpr const char* init_format = "|$p:RWLock";
+
   core::RWLock lock;
   bool handoff = true;
 };
@@ -69,6 +71,13 @@ bool is_locked(const Side& side) {
 
 Ref Side_locked(PyObject* self, PyObject*) { return own(PyBool_FromLong(is_locked(value_of<Side>(self)))); }
 
+// For a Condition over it.
+Ref Side_is_owned(PyObject* self, PyObject*) {
+  const auto& side = value_of<Side>(self);
+  core::RWLock& lock = side.rwlock().lock;
+  return own(PyBool_FromLong(side.writes ? lock.is_writing() : lock.is_reading()));
+}
+
 Ref Side_repr(PyObject* self) {
   const auto& side = value_of<Side>(self);
   return own(PyUnicode_FromFormat("<%s %s of %R>", is_locked(side) ? "locked" : "unlocked",
@@ -125,6 +134,7 @@ PyMethodDef Side_methods[] = {
      "locked($self, /)\n--\n\nReturn whether any thread holds this side of the lock."},
     {"__enter__", method<Lockable_enter<Side>>, METH_NOARGS, enter_doc},
     {"__exit__", method<Lockable_exit<Side>>, METH_FASTCALL, exit_doc},
+    {"_is_owned", method<Side_is_owned>, METH_NOARGS, nullptr},
     reduce_method,
     {nullptr, nullptr, 0, nullptr},
 };

@@ -1,6 +1,7 @@
 #include "binding/sync/semaphore.hpp"
 
 #include "binding/number.hpp"
+#include "binding/state.hpp"
 #include "binding/sync/lockable.hpp"
 #include "core/sync/semaphore.hpp"
 
@@ -82,13 +83,25 @@ Ref Semaphore_release(PyObject* self, PyObject* const* args, Py_ssize_t count, P
   return Ref::copy(Py_None);
 }
 
+// A subclass may have overridden what `with` calls.
+bool is_ours(PyObject* self) {
+  const State& state = *state_slot(module_of(Py_TYPE(self)));
+  auto* const type = reinterpret_cast<PyObject*>(Py_TYPE(self));
+  return type == state.semaphore_types[0].get() || type == state.semaphore_types[1].get();
+}
+
 Ref Semaphore_enter(PyObject* self, PyObject*) {
+  if (!is_ours(self)) return own(PyObject_CallMethod(self, "acquire", nullptr));
   value_of<Semaphore>(self).permits.acquire(1, core::never, block);
   return Ref::copy(Py_True);
 }
 
 Ref Semaphore_exit(PyObject* self, PyObject* const*, Py_ssize_t) {
-  release(value_of<Semaphore>(self), 1);
+  if (is_ours(self)) {
+    release(value_of<Semaphore>(self), 1);
+  } else {
+    own(PyObject_CallMethod(self, "release", nullptr));
+  }
   return Ref::copy(Py_None);
 }
 
@@ -127,6 +140,7 @@ PyMethodDef Semaphore_methods[] = {
 
 PyGetSetDef Semaphore_getset[] = {
     {"_value", entry<Semaphore_get_value>, nullptr, nullptr, nullptr},
+    dict_attribute,
     {nullptr, nullptr, nullptr, nullptr, nullptr},
 };
 
@@ -144,11 +158,13 @@ PyType_Slot Semaphore_slots[] = {
     {Py_tp_doc, const_cast<char*>(Semaphore_doc)},
     {Py_tp_new, reinterpret_cast<void*>(Object_new<Semaphore>)},
     {Py_tp_init, reinterpret_cast<void*>(entry<Semaphore_init<false>>)},
+    {Py_tp_traverse, reinterpret_cast<void*>(Object_traverse<Semaphore>)},
+    {Py_tp_clear, reinterpret_cast<void*>(Object_clear<Semaphore>)},
     {Py_tp_dealloc, reinterpret_cast<void*>(Object_dealloc<Semaphore>)},
     {Py_tp_repr, reinterpret_cast<void*>(entry<Semaphore_repr>)},
     {Py_tp_methods, Semaphore_methods},
     {Py_tp_getset, Semaphore_getset},
-    {Py_tp_members, Object_members},
+    {Py_tp_members, Object_members_and_dict},
     {0, nullptr},
 };
 
@@ -161,7 +177,11 @@ PyType_Slot BoundedSemaphore_slots[] = {
 }  // namespace
 
 PyType_Spec Semaphore_spec = {
-    "threadmodule.Semaphore", sizeof(Object<Semaphore>), 0, Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE, Semaphore_slots,
+    "threadmodule.Semaphore",
+    sizeof(Object<Semaphore>),
+    0,
+    Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC,
+    Semaphore_slots,
 };
 
 PyType_Spec BoundedSemaphore_spec = {

@@ -49,6 +49,8 @@ class Monitor final : public core::Monitor {
 };
 
 struct SimpleQueue {
+  static constexpr const char* init_format = "|$p:SimpleQueue";
+
   ~SimpleQueue() { clear(); }
 
   int traverse(visitproc visit, void* arg) const {
@@ -59,6 +61,10 @@ struct SimpleQueue {
     while (ring.size() > 0) drop(ring.pop());
   }
 
+  std::size_t size() noexcept {
+    const Guard guard(monitor);
+    return ring.size();
+  }
   // An item or NULL.
   PyObject* try_get() noexcept;
   void put(PyObject* item);
@@ -151,6 +157,7 @@ Ref SimpleQueue_put(PyObject* self, PyObject* const* args, Py_ssize_t count, PyO
     queue_of(self).put(args[0]);
   } else {
     const Arguments arguments(put_signature, args, static_cast<std::size_t>(count), keywords);
+    queue_deadline(arguments, 1);  // never waited for, but checked
     queue_of(self).put(arguments[0]);
   }
   return Ref::copy(Py_None);
@@ -194,9 +201,9 @@ Ref SimpleQueue_get_many(PyObject* self, PyObject* const* args, Py_ssize_t count
   return items;
 }
 
-Ref SimpleQueue_qsize(PyObject* self, PyObject*) { return own(PyLong_FromSize_t(queue_of(self).ring.size())); }
+Ref SimpleQueue_qsize(PyObject* self, PyObject*) { return own(PyLong_FromSize_t(queue_of(self).size())); }
 
-Ref SimpleQueue_empty(PyObject* self, PyObject*) { return own(PyBool_FromLong(queue_of(self).ring.size() == 0)); }
+Ref SimpleQueue_empty(PyObject* self, PyObject*) { return own(PyBool_FromLong(queue_of(self).size() == 0)); }
 
 PyMethodDef SimpleQueue_methods[] = {
     {"put", method<SimpleQueue_put>, METH_FASTCALL | METH_KEYWORDS,

@@ -18,8 +18,8 @@ void add_synchronization(PyObject* module, State& state) {
   state.lock_type = add_type(module, Lock_spec);
   state.rlock_type = add_type(module, RLock_spec);
   state.condition_type = add_type(module, Condition_spec);
-  const Ref semaphore_type = add_type(module, Semaphore_spec);
-  add_type(module, BoundedSemaphore_spec, semaphore_type.get());
+  state.semaphore_types[0] = add_type(module, Semaphore_spec);
+  state.semaphore_types[1] = add_type(module, BoundedSemaphore_spec, state.semaphore_types[0].get());
   state.event_type = add_type(module, Event_spec);
   add_type(module, Barrier_spec);
   add_type(module, Latch_spec);

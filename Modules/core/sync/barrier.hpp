@@ -53,14 +53,14 @@ class Barrier final : Monitor {
     const auto abandon = [&](Guard&, Wakeups&, Waiter::Message message) {
       if (message == Waiter::nothing && waiter.wants == passage && !acting_) --arrived_;
     };
-    // Who stands at the gate, or waits for the action only, is not too late.
+    // Who waits for the action only is not too late.
     const auto patient = [&](Waiter& self, Deadline until) {
       for (;;) {
         const Wake wake = block(self, until);
         if (wake == Wake::woken) return wake;
         {
           const Guard guard(*this);
-          if (!acting_) return wake;
+          if (!acting_ || self.wants == gate) return wake;
         }
         until = never;
       }

@@ -32,12 +32,18 @@ class BasicCondition final : BasicMonitor<World> {
     guard.push_back(waiter);
   }
 
-  // Ends the wait of one that has not been notified. False: it has, and stands in the queue of the lock, or is woken.
-  bool leave(Waiter& waiter) noexcept {
-    Guard guard(*this);
-    if (!guard.has(waiter)) return waiter.is_stale();
-    guard.remove(waiter);
-    return true;
+  // Ends the wait of one that has not been notified. False: it has, and stands in the queue of the lock if it has been
+  // moved there, or else has its message when this returns.
+  bool leave(Waiter& waiter, bool may_have_moved) noexcept {
+    {
+      Guard guard(*this);
+      if (guard.has(waiter)) {
+        guard.remove(waiter);
+        return true;
+      }
+    }
+    if (!may_have_moved) waiter.await_message();
+    return waiter.is_stale();
   }
 
   // Moves up to n of them to `lock`, which the caller holds, or wakes them if that is NULL. Returns how many.
@@ -65,7 +71,7 @@ class BasicCondition final : BasicMonitor<World> {
     Wakeups wakeups;
     lock.release(wakeups);
     wakeups.send();
-    const bool notified = block(waiter, deadline) == Wake::woken || !leave(waiter);
+    const bool notified = block(waiter, deadline) == Wake::woken || !leave(waiter, true);
     notified ? lock.acquire_adopted(waiter, block) : void(lock.acquire(1, never, block));
     return notified;
   }

@@ -76,6 +76,12 @@ class BasicWaiter {
   }
   bool woken() const noexcept { return message() != nothing; }
 
+  // For one that has been taken out of its queue: whoever did it, points at it until the message is there. That is a
+  // matter of microseconds, and needs nothing of this thread's, such as the GIL.
+  void await_message() noexcept {
+    while (!woken()) park(never);
+  }
+
   // A signal handler has forked, and this is the child: it stands in no queue any more.
   bool is_stale() const noexcept { return generation_ != World::generation(); }
 
@@ -357,7 +363,7 @@ class BasicMonitor {
         return true;
       }
     }
-    while (!waiter.woken()) waiter.park(never);  // a matter of microseconds, and needs nothing of ours
+    waiter.await_message();
     return false;
   }
 

@@ -1,6 +1,8 @@
 // A lock that its owner may acquire again: the core of RLock.
 #pragma once
 
+#include <pthread.h>
+
 #include "core/sync/semaphore.hpp"
 
 namespace core {
@@ -8,7 +10,9 @@ namespace core {
 class RLock {
  public:
   bool is_owned() noexcept { return permit_.owner() == this_thread(); }
-  Ident owner() noexcept { return permit_.owner(); }
+  bool is_locked() noexcept { return permit_.owner() != 0; }
+  // pthread_self() of the owner, for people to read; 0 if there is none.
+  std::uintptr_t owner_pthread() noexcept { return is_locked() ? owner_pthread_.load(std::memory_order_relaxed) : 0; }
   std::uint64_t count() noexcept { return permit_.owner() == 0 ? 0 : count_.load(std::memory_order_relaxed); }
 
   template <class Block>
@@ -39,6 +43,7 @@ class RLock {
   }
   void own(std::uint64_t count) noexcept {
     permit_.set_owner(this_thread());
+    owner_pthread_.store(reinterpret_cast<std::uintptr_t>(pthread_self()), std::memory_order_relaxed);
     set_count(count);
   }
   // For _at_fork_reinit(): whoever owns it, does not any more.
@@ -57,6 +62,7 @@ class RLock {
 
   Semaphore permit_{1, 1};
   std::atomic<std::uint64_t> count_{0};  // the owner's, others look at it
+  std::atomic<std::uintptr_t> owner_pthread_{0};
 };
 
 }  // namespace core

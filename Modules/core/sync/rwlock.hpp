@@ -85,6 +85,16 @@ class RWLock final : Monitor {
     return Outcome::done;
   }
 
+  // Does the calling thread hold it?
+  bool is_reading() noexcept {
+    const Guard guard(*this);
+    return find(this_thread()) != readers_.end();
+  }
+  bool is_writing() noexcept {
+    const Guard guard(*this);
+    return writer_ == this_thread();
+  }
+
   // How many threads read, and does one write?
   std::size_t readers() noexcept {
     const Guard guard(*this);
