@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import gc
 import queue
 import sys
@@ -242,16 +243,82 @@ def test_shutdown_and_join(type_: Any) -> None:
 
 
 def test_shutdown_between_the_items_of_a_batch() -> None:
-    """What was put stays; how many, the exception does not say."""
+    """What was put stays, and is counted; the next one is told."""
     jobs: Queue[int] = Queue(2)
-    thread = started(refused, jobs.put_many, range(5))
+    thread = started(jobs.put_many, range(5))
     assert eventually(jobs.full)
     jobs.shutdown()
-    assert thread.result(60) == "refused"
+    assert thread.result(60) == 2
+    assert refused(jobs.put_many, range(5)) == "refused"
     assert jobs.get_many() == [0, 1]
 
 
+def test_an_exception_between_the_items_of_a_batch_strands_nobody() -> None:
+    jobs: PriorityQueue[Any] = PriorityQueue()
+    getter = started(jobs.get)
+    assert eventually(lambda: "1)>" in repr(jobs.not_empty))
+    with pytest.raises(TypeError):
+        jobs.put_many([1, "a"])
+    assert getter.result(60) == 1
+
+
+def test_an_exception_between_the_items_of_a_batch_loses_none() -> None:
+    class Fails(Queue[int]):
+        taken = 0
+
+        def _get(self) -> int:
+            self.taken += 1
+            if self.taken == 3:
+                raise ValueError("the third")
+            return super()._get()  # type: ignore[misc]
+
+    jobs = Fails(4)
+    jobs.put_many(range(4))
+    putter = started(jobs.put, 4)
+    assert jobs.get_many() == [0, 1]
+    putter.result(60)
+    assert jobs.get_many() == [2, 3, 4]
+
+
 # What programs change
+
+
+class Deque(collections.deque[Any]):
+    """Not quite a deque: a queue cannot take the short way."""
+
+
+def test_items_are_not_taken_apart() -> None:
+    class Odd(Queue[Any]):
+        def _init(self, maxsize: int) -> None:
+            self.queue = Deque()
+
+    jobs = Odd()
+    jobs.put(("a", 1))
+    assert jobs.get() == ("a", 1)
+
+
+def test_put_nowait_is_put() -> None:
+    class Doubles(Queue[int]):
+        def put(self, item: int, block: bool = True, timeout: float | None = None) -> None:
+            super().put(2 * item, block, timeout)
+
+        def get(self, block: bool = True, timeout: float | None = None) -> int:
+            return -super().get(block, timeout)
+
+    jobs = Doubles()
+    jobs.put_nowait(2)
+    assert jobs.get_nowait() == -4
+
+
+def test_a_queue_may_begin_anew() -> None:
+    jobs: Queue[int] = Queue(1)
+    jobs.put(1)
+    mutex = jobs.mutex
+    jobs.__init__(3)  # type: ignore[misc]
+    assert (jobs.maxsize, jobs.qsize(), jobs.unfinished_tasks, jobs.mutex is mutex) == (3, 0, 0, True)
+    del jobs.queue
+    with pytest.raises(AttributeError):
+        jobs.qsize()
 
 
 def test_overridden_parts() -> None:

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+import gc
+import threading
+import weakref
+from collections.abc import Callable
+from typing import Any
+
 import pytest
+import threadmodule as tm
 from support import check_python, program
 
 PROGRAMS = {
@@ -405,3 +412,72 @@ def test_only_the_import_changes(text: str) -> None:
     )
     assert ours == theirs
     assert ours
+
+
+ATTRIBUTES = [tm.Event, tm.Condition, tm.Semaphore, tm.BoundedSemaphore, lambda: tm.Barrier(1), tm.Queue, tm.LifoQueue]
+
+
+@pytest.mark.parametrize("make", ATTRIBUTES)
+def test_objects_take_attributes_where_threading_s_do(make: Callable[[], Any]) -> None:
+    it = make()
+    it.answer = 42
+    it.itself = it
+    assert it.__dict__ == {"answer": 42, "itself": it}
+    gone = weakref.ref(it)
+    del it
+    gc.collect()
+    assert gone() is None
+
+
+@pytest.mark.parametrize("make", [threading.RLock, threading.Lock, lambda: tm.RWLock().write, tm.Semaphore])
+def test_a_condition_over_another_lock(make: Callable[[], Any]) -> None:
+    condition = tm.Condition(make())
+    ready = []
+    with condition:
+        assert not condition.wait(0.01)
+
+        def notify() -> None:
+            with condition:
+                ready.append(1)
+                condition.notify()
+
+        thread = tm.Thread(target=notify)
+        thread.start()
+        assert condition.wait_for(lambda: ready, 60)
+    thread.result(60)
+
+
+def test_methods_call_what_a_subclass_has_overridden() -> None:
+    calls = []
+
+    class Condition(tm.Condition):
+        def wait(self, timeout: float | None = None) -> bool:
+            calls.append("wait")
+            return super().wait(timeout)
+
+        def notify(self, n: Any = 1) -> None:
+            calls.append("notify")
+            super().notify(n)
+
+    class Semaphore(tm.Semaphore):
+        def acquire(self, *args: Any, **kwargs: Any) -> bool:
+            calls.append("acquire")
+            return super().acquire(*args, **kwargs)
+
+        def release(self, n: Any = 1) -> None:
+            calls.append("release")
+            super().release(n)
+
+    condition = Condition()
+    with condition:
+        condition.notify_all()
+        condition.wait_for(lambda: False, 0.01)
+    with Semaphore():
+        pass
+    assert calls == ["notify", "wait", "acquire", "release"]
+
+
+def test_an_action_that_comes_back_to_its_barrier() -> None:
+    barrier = tm.Barrier(1, lambda: barrier.wait(0.01))
+    with pytest.raises(tm.BrokenBarrierError):
+        barrier.wait()

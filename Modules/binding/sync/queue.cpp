@@ -361,8 +361,13 @@ Ref Queue_put_many(PyObject* self, PyObject* const* args, Py_ssize_t count, PyOb
   } catch (const PythonError&) {
     // What has been put, is in the queue.
     notify_quietly(queue, queue.not_empty, done - notified);
-    if (done == 0 || PyErr_ExceptionMatches(queue_error(*queue.state, "ShutDown").get()) == 0) throw;
-    PyErr_Clear();  // as if the time had run out; the next one is told
+    Ref exception(get_raised_exception());
+    const Ref shut_down = queue_error(*queue.state, "ShutDown");
+    if (done == 0 || PyErr_GivenExceptionMatches(exception.get(), shut_down.get()) == 0) {
+      set_raised_exception(exception.release());
+      throw;
+    }
+    // Else as if the time had run out: who comes next is told.
   }
   if (done == 0) raise_queue_error(*queue.state, "Full");
   held.release();
