@@ -5,8 +5,8 @@
 // scheduler likes to put a thread behind its waker. So the waker steps aside: it gives up the GIL, wakes, and yields
 // its CPU until the other one says that it runs, and, if it does not take long, that it has parked again: then the GIL
 // is free. And a thread that has been woken soon after it parked lately does not park at once the next time, but
-// yields its CPU for a while. Two threads that take turns so do it without any system call that sleeps or wakes
-// (a turn takes 1.7 us and not 5 us by futexes; 22 us where they run on two CPUs of which one must wake up first).
+// yields its CPU for a while. Two threads that take turns so do it without any system call that sleeps or wakes: there
+// and back in 3.3 us, on one CPU or two (Python 3.13; parking at once 4.3 and 24 us, threading.Lock 11.5 and 43 us).
 //
 // Stepping aside costs two changes of thread. They are free for one that would park next anyway, and ruin the
 // throughput of one that would not, such as a producer with a lot to say. So each thread remembers its habits: whether
