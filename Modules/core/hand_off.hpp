@@ -22,19 +22,17 @@
 
 namespace core {
 
-using namespace std::chrono_literals;
-
 // The longest that a waker waits for the other one to run; an idle CPU takes 20 to 60 us to wake up.
-inline constexpr std::chrono::microseconds arrival_patience = 200us;
+inline constexpr std::chrono::microseconds arrival_patience{200};
 
 // And how long after that for it to park, and a thread that wants to park for a wake.
-inline constexpr std::chrono::microseconds parking_patience = 50us;
+inline constexpr std::chrono::microseconds parking_patience{50};
 
 // A thread that parks this soon after a wake has lost nothing by a hand-off.
-inline constexpr std::chrono::microseconds parks_soon = 20us;
+inline constexpr std::chrono::microseconds parks_soon{20};
 
 // How long between two hand-offs of a thread that does not park soon; at least this many times what the last one took.
-inline constexpr std::chrono::microseconds hand_off_pause = 500us;
+inline constexpr std::chrono::microseconds hand_off_pause{500};
 inline constexpr int hand_off_share = 10;
 
 // Hand-offs that a thread may do without another proof that it parks soon: during one, the other thread may release
