@@ -103,7 +103,7 @@ def test_a_busy_waker_does_not_keep_the_woken_waiting(kind: str) -> None:
 def test_threading_would_keep_it_waiting() -> None:
     """Or the test above tests nothing."""
     if not getattr(sys, "_is_gil_enabled", lambda: True)():
-        pytest.skip("no GIL")
+        pytest.skip("without a GIL there is none that the waker could keep")
     out = check_python(f"""
         import sys, threading, time
         event, woken = threading.Event(), []

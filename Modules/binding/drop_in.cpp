@@ -6,7 +6,7 @@
 
 #include "binding/boundary.hpp"
 #include "binding/state.hpp"
-#include "binding/sync/queue_errors.hpp"
+#include "binding/sync/queue_protocol.hpp"
 
 namespace binding {
 namespace {
@@ -22,27 +22,44 @@ Ref threading_attribute(const char* name) {
   return own(PyObject_GetAttrString(threading.get(), name));
 }
 
-std::vector<Ref> started_threads(State& state) {
+std::vector<Ref> copy_of_references(State& state) {
   std::vector<Ref> references;
-  {
-    const std::scoped_lock lock(state.registry->mutex);
-    for (const Ref& reference : state.started.references) references.push_back(Ref::copy(reference.get()));
-  }
-  std::vector<Ref> threads;
-  for (const Ref& reference : references) {
-    if (Ref thread{weak_reference_target(reference.get())}) threads.push_back(std::move(thread));
-  }
-  return threads;
+  const std::scoped_lock lock(state.registry->mutex);
+  for (const Ref& reference : state.started.references) references.push_back(Ref::copy(reference.get()));
+  return references;
+}
+
+// The Thread that `reference` refers to, if it is alive.
+Ref living_thread(const Ref& reference) {
+  Ref thread{weak_reference_target(reference.get())};
+  if (!thread) return thread;
+  const Ref alive = own(PyObject_CallMethod(thread.get(), "is_alive", nullptr));
+  return alive.get() == Py_True ? std::move(thread) : Ref();
 }
 
 // The Threads of this module that are alive.
 std::vector<Ref> living_threads(State& state) {
-  std::vector<Ref> threads = started_threads(state);
-  std::erase_if(threads, [](const Ref& thread) {
-    const Ref alive = own(PyObject_CallMethod(thread.get(), "is_alive", nullptr));
-    return alive.get() != Py_True;
-  });
+  std::vector<Ref> threads;
+  for (const Ref& reference : copy_of_references(state)) {
+    if (Ref thread = living_thread(reference)) threads.push_back(std::move(thread));
+  }
   return threads;
+}
+
+// Other threads may start some meanwhile: only those that were looked at are forgotten.
+void forget_ended(State& state) {
+  std::vector<Ref> ended = copy_of_references(state);
+  std::erase_if(ended, [](const Ref& reference) { return static_cast<bool>(living_thread(reference)); });
+  std::vector<Ref> forgotten;  // goes after the lock
+  const std::scoped_lock lock(state.registry->mutex);
+  std::vector<Ref>& references = state.started.references;
+  std::erase_if(references, [&](Ref& reference) {
+    const auto same = [&](const Ref& other) { return other.get() == reference.get(); };
+    if (std::ranges::none_of(ended, same)) return false;
+    forgotten.push_back(std::move(reference));
+    return true;
+  });
+  state.started.enough = 2 * references.size() + 16;
 }
 
 }  // namespace
@@ -56,12 +73,7 @@ void remember_started(State& state, PyObject* thread) {
     started.references.push_back(std::move(reference));
     crowded = started.references.size() > started.enough;
   }
-  if (!crowded) return;
-  std::vector<Ref> living;
-  for (const Ref& one : living_threads(state)) living.push_back(own(PyWeakref_NewRef(one.get(), nullptr)));
-  const std::scoped_lock lock(state.registry->mutex);
-  started.enough = 2 * living.size() + 16;
-  started.references.swap(living);
+  if (crowded) forget_ended(state);
 }
 
 Ref current_thread(PyObject* module, PyObject*) {

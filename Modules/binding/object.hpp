@@ -60,14 +60,26 @@ int Object_clear(PyObject* self) noexcept {
 }
 
 template <class T>
-void Object_dealloc(PyObject* self) noexcept {
+void Object_destroy(PyObject* self) noexcept {
   PyTypeObject* type = Py_TYPE(self);
-  if (PyType_IS_GC(type)) PyObject_GC_UnTrack(self);
   if (reinterpret_cast<ObjectHead*>(self)->weakrefs != nullptr) unless_ended([=] { PyObject_ClearWeakRefs(self); });
   drop(std::exchange(reinterpret_cast<ObjectHead*>(self)->dict, nullptr));
   value_of<T>(self).~T();
   type->tp_free(self);
   Py_DECREF(type);
+}
+
+// A chain of a million such objects, each the last to refer to the next, must not be as deep a recursion.
+template <class T>
+void Object_dealloc(PyObject* self) noexcept {
+  if (PyType_IS_GC(Py_TYPE(self))) PyObject_GC_UnTrack(self);
+  if constexpr (HoldsReferences<T>) {
+    THREADMODULE_TRASHCAN_BEGIN(self, Object_dealloc<T>)
+    Object_destroy<T>(self);
+    THREADMODULE_TRASHCAN_END
+  } else {
+    Object_destroy<T>(self);
+  }
 }
 
 inline PyMemberDef Object_members[] = {

@@ -17,6 +17,15 @@
 #define Py_READONLY READONLY
 #endif
 
+// 3.14: every tp_dealloc that goes too deep is put off. Before, each has to say so itself.
+#if PY_VERSION_HEX >= 0x030E0000
+#define THREADMODULE_TRASHCAN_BEGIN(self, dealloc)
+#define THREADMODULE_TRASHCAN_END
+#else
+#define THREADMODULE_TRASHCAN_BEGIN(self, dealloc) Py_TRASHCAN_BEGIN(self, dealloc)
+#define THREADMODULE_TRASHCAN_END Py_TRASHCAN_END
+#endif
+
 namespace binding {
 
 // Several threads may be attached at once.
@@ -25,6 +34,22 @@ inline constexpr bool free_threaded = true;
 #else
 inline constexpr bool free_threaded = false;
 #endif
+
+// Then, a Python object's own lock while its references change hands. Under the GIL there is nothing to do.
+class CriticalSection {
+ public:
+  CriticalSection(const CriticalSection&) = delete;
+  CriticalSection& operator=(const CriticalSection&) = delete;
+#ifdef Py_GIL_DISABLED
+  explicit CriticalSection(PyObject* object) noexcept { PyCriticalSection_Begin(&section_, object); }
+  ~CriticalSection() { PyCriticalSection_End(&section_); }
+
+ private:
+  PyCriticalSection section_;
+#else
+  explicit CriticalSection(PyObject*) noexcept {}
+#endif
+};
 
 // 3.12: an exception is one object, no longer a triple.
 inline PyObject* get_raised_exception() noexcept {

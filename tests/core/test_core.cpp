@@ -20,16 +20,9 @@
 #include "core/kernels.hpp"
 #include "core/start_threads.hpp"
 #include "core/thread.hpp"
+#include "require.hpp"
 
 namespace {
-
-#define REQUIRE(condition)                                                         \
-  do {                                                                             \
-    if (!(condition)) {                                                            \
-      std::fprintf(stderr, "%s:%d: not so: %s\n", __FILE__, __LINE__, #condition); \
-      std::abort();                                                                \
-    }                                                                              \
-  } while (false)
 
 using core::Clock;
 using core::Wake;

@@ -18,16 +18,9 @@
 #include "core/sync/rlock.hpp"
 #include "core/sync/rwlock.hpp"
 #include "core/sync/semaphore.hpp"
+#include "require.hpp"
 
 namespace {
-
-#define REQUIRE(condition)                                                         \
-  do {                                                                             \
-    if (!(condition)) {                                                            \
-      std::fprintf(stderr, "%s:%d: not so: %s\n", __FILE__, __LINE__, #condition); \
-      std::abort();                                                                \
-    }                                                                              \
-  } while (false)
 
 using core::at_once;
 using core::native_block;

@@ -4,7 +4,6 @@
 #include <cstdint>
 
 #include "binding/arguments.hpp"
-#include "binding/critical_section.hpp"
 #include "binding/object.hpp"
 
 namespace binding {

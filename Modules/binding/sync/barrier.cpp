@@ -78,9 +78,6 @@ void act(PyObject* self) {
   wake(wakeups, barrier.handoff);
 }
 
-constexpr std::array<const char*, 1> wait_names{"timeout"};
-constexpr Signature wait_signature{"wait", wait_names, 0};
-
 Ref Barrier_wait(PyObject* self, PyObject* const* args, Py_ssize_t count, PyObject* keywords) {
   auto& barrier = value_of<Barrier>(self);
   const Arguments arguments(wait_signature, args, static_cast<std::size_t>(count), keywords);

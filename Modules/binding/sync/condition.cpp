@@ -56,12 +56,6 @@ core::Semaphore* Condition::permit() const {
   return recursive != nullptr ? &recursive->lock.permit() : nullptr;
 }
 
-bool Condition::acquire(core::Deadline deadline) {
-  if (recursive != nullptr) return recursive->acquire(deadline);
-  if (plain != nullptr) return plain->acquire(deadline);
-  return truth(own(PyObject_CallMethod(lock.get(), "acquire", nullptr)));
-}
-
 void Condition::release() {
   if (recursive != nullptr) return recursive->release();
   if (plain != nullptr) return plain->release();
@@ -188,10 +182,9 @@ constexpr const char* reinit_name = "_at_fork_reinit";
 
 Ref Condition_enter(PyObject* self, PyObject*) {
   Condition& condition = condition_of(self);
-  if (condition.plain == nullptr && condition.recursive == nullptr) {
-    return own(PyObject_CallMethod(condition.lock.get(), "__enter__", nullptr));
-  }
-  return own(PyBool_FromLong(condition.acquire(core::never)));
+  if (condition.recursive != nullptr) return own(PyBool_FromLong(condition.recursive->acquire(core::never)));
+  if (condition.plain != nullptr) return own(PyBool_FromLong(condition.plain->acquire(core::never)));
+  return own(PyObject_CallMethod(condition.lock.get(), "__enter__", nullptr));
 }
 
 Ref Condition_exit(PyObject* self, PyObject* const* args, Py_ssize_t count) {
@@ -209,9 +202,6 @@ Ref Condition_is_owned(PyObject* self, PyObject*) { return own(PyBool_FromLong(c
 Ref Condition_get_lock(PyObject* self, void*) { return Ref::copy(condition_of(self).lock.get()); }
 
 // Waiting and notifying
-
-constexpr std::array<const char*, 1> wait_names{"timeout"};
-constexpr Signature wait_signature{"wait", wait_names, 0};
 
 Ref Condition_wait(PyObject* self, PyObject* const* args, Py_ssize_t count, PyObject* keywords) {
   const Arguments arguments(wait_signature, args, static_cast<std::size_t>(count), keywords);

@@ -19,7 +19,6 @@ struct Condition {
   bool wait(core::Deadline deadline);
   void notify(std::uint64_t n);
 
-  bool acquire(core::Deadline deadline);
   void release();
   bool is_owned();
 

@@ -35,9 +35,6 @@ Ref Event_clear(PyObject* self, PyObject*) {
   return Ref::copy(Py_None);
 }
 
-constexpr std::array<const char*, 1> wait_names{"timeout"};
-constexpr Signature wait_signature{"wait", wait_names, 0};
-
 Ref Event_wait(PyObject* self, PyObject* const* args, Py_ssize_t count, PyObject* keywords) {
   core::Deadline deadline = core::never;
   if (count != 0 || keywords != nullptr) {

@@ -48,9 +48,6 @@ Ref Latch_count_down(PyObject* self, PyObject* const* args, Py_ssize_t count, Py
   return Ref::copy(Py_None);
 }
 
-constexpr std::array<const char*, 1> wait_names{"timeout"};
-constexpr Signature wait_signature{"wait", wait_names, 0};
-
 Ref Latch_wait(PyObject* self, PyObject* const* args, Py_ssize_t count, PyObject* keywords) {
   const Arguments arguments(wait_signature, args, static_cast<std::size_t>(count), keywords);
   return own(PyBool_FromLong(wait(self, deadline_from("wait", arguments[0]))));

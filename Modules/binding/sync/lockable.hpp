@@ -1,4 +1,5 @@
-// What all locks have in common for Python: acquire(), release(), `with`, and the constructor T(*, handoff=True).
+// What all locks have in common for Python: acquire(), release(), `with`, and the constructor T(*, handoff=True); and
+// the signature of wait().
 //
 // A T has acquire(deadline), which says whether it has, release(), which raises if that is an error, handoff, and
 // init_format, for PyArg_ParseTupleAndKeywords.
@@ -6,7 +7,6 @@
 
 #include "binding/arguments.hpp"
 #include "binding/boundary.hpp"
-#include "binding/critical_section.hpp"
 #include "binding/object.hpp"
 #include "binding/sync/waiting.hpp"
 #include "binding/timeout.hpp"
@@ -16,6 +16,10 @@ namespace binding {
 // acquire(blocking=True, timeout=-1)
 inline constexpr std::array<const char*, 2> acquire_names{"blocking", "timeout"};
 inline constexpr Signature acquire_signature{"acquire", acquire_names, 0};
+
+// wait(timeout=None), of all that is waited for
+inline constexpr std::array<const char*, 1> wait_names{"timeout"};
+inline constexpr Signature wait_signature{"wait", wait_names, 0};
 
 inline core::Deadline acquire_deadline(PyObject* const* args, Py_ssize_t count, PyObject* keywords) {
   if (count == 0 && keywords == nullptr) return core::never;

@@ -6,7 +6,7 @@
 #include "binding/state.hpp"
 #include "binding/sync/condition.hpp"
 #include "binding/sync/lockable.hpp"
-#include "binding/sync/queue_errors.hpp"
+#include "binding/sync/queue_protocol.hpp"
 
 namespace binding {
 namespace {
@@ -166,7 +166,8 @@ void prepare(State& state) {
 template <Order order>
 Ref Queue_base_init(PyObject* self, PyObject*) {
   auto& queue = value_of<Queue>(self);
-  const State& state = *state_slot(module_of(Py_TYPE(self)));
+  State& state = *state_slot(module_of(Py_TYPE(self)));
+  prepare(state);  // __init__ may not have been called
   Ref items = make_items(state, order);
   const CriticalSection section(self);
   std::swap(queue.items, items);
@@ -250,17 +251,6 @@ int Queue_init(PyObject* self, PyObject* args, PyObject* kwargs) {
 }
 
 // put() and get()
-
-constexpr std::array<const char*, 3> put_names{"item", "block", "timeout"};
-constexpr Signature put_signature{"put", put_names, 1};
-constexpr std::array<const char*, 1> put_nowait_names{"item"};
-constexpr Signature put_nowait_signature{"put_nowait", put_nowait_names, 1};
-constexpr std::array<const char*, 2> get_names{"block", "timeout"};
-constexpr Signature get_signature{"get", get_names, 0};
-constexpr std::array<const char*, 3> put_many_names{"items", "block", "timeout"};
-constexpr Signature put_many_signature{"put_many", put_many_names, 1};
-constexpr std::array<const char*, 3> get_many_names{"n", "block", "timeout"};
-constexpr Signature get_many_signature{"get_many", get_many_names, 0};
 
 // Waits for room. False: there is none in time.
 bool await_room(PyObject* self, Queue& queue, core::Deadline deadline) {
@@ -377,9 +367,7 @@ Ref Queue_put_many(PyObject* self, PyObject* const* args, Py_ssize_t count, PyOb
 Ref Queue_get_many(PyObject* self, PyObject* const* args, Py_ssize_t count, PyObject* keywords) {
   const Arguments arguments(get_many_signature, args, static_cast<std::size_t>(count), keywords);
   const core::Deadline deadline = queue_deadline(arguments, 1);
-  const bool all = arguments[0] == nullptr || arguments[0] == Py_None;
-  const auto most =
-      all ? PY_SSIZE_T_MAX : static_cast<Py_ssize_t>(integer_from("get_many", "n", arguments[0], 1, PY_SSIZE_T_MAX));
+  const Py_ssize_t most = get_many_count(arguments);
   Queue& queue = queue_of(self);
   Ref items = own(PyList_New(0));
   Held held(queue);

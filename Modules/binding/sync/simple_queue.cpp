@@ -6,7 +6,7 @@
 #include "binding/number.hpp"
 #include "binding/state.hpp"
 #include "binding/sync/lockable.hpp"
-#include "binding/sync/queue_errors.hpp"
+#include "binding/sync/queue_protocol.hpp"
 
 namespace binding {
 namespace {
@@ -141,17 +141,6 @@ PyObject* SimpleQueue_new(PyTypeObject* type, PyObject* args, PyObject* kwargs) 
   });
 }
 
-constexpr std::array<const char*, 3> put_names{"item", "block", "timeout"};
-constexpr Signature put_signature{"put", put_names, 1};
-constexpr std::array<const char*, 1> put_nowait_names{"item"};
-constexpr Signature put_nowait_signature{"put_nowait", put_nowait_names, 1};
-constexpr std::array<const char*, 2> get_names{"block", "timeout"};
-constexpr Signature get_signature{"get", get_names, 0};
-constexpr std::array<const char*, 3> put_many_names{"items", "block", "timeout"};
-constexpr Signature put_many_signature{"put_many", put_many_names, 1};
-constexpr std::array<const char*, 3> get_many_names{"n", "block", "timeout"};
-constexpr Signature get_many_signature{"get_many", get_many_names, 0};
-
 Ref SimpleQueue_put(PyObject* self, PyObject* const* args, Py_ssize_t count, PyObject* keywords) {
   if (count == 1 && keywords == nullptr) {
     queue_of(self).put(args[0]);
@@ -188,12 +177,12 @@ Ref SimpleQueue_put_many(PyObject* self, PyObject* const* args, Py_ssize_t count
 Ref SimpleQueue_get_many(PyObject* self, PyObject* const* args, Py_ssize_t count, PyObject* keywords) {
   const Arguments arguments(get_many_signature, args, static_cast<std::size_t>(count), keywords);
   const core::Deadline deadline = queue_deadline(arguments, 1);
-  const bool all = arguments[0] == nullptr || arguments[0] == Py_None;
-  const long long most = all ? PY_SSIZE_T_MAX : integer_from("get_many", "n", arguments[0], 1, PY_SSIZE_T_MAX);
+  const Py_ssize_t most = get_many_count(arguments);
   SimpleQueue& queue = queue_of(self);
   Ref items = own(PyList_New(0));
   check(PyList_Append(items.get(), queue.get(deadline).get()));
-  for (long long taken = 1; taken < most; ++taken) {
+  const auto there = static_cast<Py_ssize_t>(queue.size());  // others may put more for ever
+  for (Py_ssize_t taken = 1; taken < most && taken <= there; ++taken) {
     const Ref item(queue.try_get());
     if (!item) break;
     check(PyList_Append(items.get(), item.get()));

@@ -46,12 +46,11 @@ class BasicCondition final : BasicMonitor<World> {
     return waiter.is_stale();
   }
 
-  // Moves up to n of them to `lock`, which the caller holds, or wakes them if that is NULL. Returns how many.
-  std::uint64_t notify(std::uint64_t n, Semaphore* lock, Wakeups& wakeups) noexcept {
-    if (!has_waiters()) return 0;
-    std::uint64_t notified = 0;
+  // Moves up to n of them to `lock`, which the caller holds, or wakes them if that is NULL.
+  void notify(std::uint64_t n, Semaphore* lock, Wakeups& wakeups) noexcept {
+    if (!has_waiters()) return;
     Guard guard(*this);
-    for (; notified < n && guard.front() != nullptr; ++notified) {
+    for (; n > 0 && guard.front() != nullptr; --n) {
       if (lock == nullptr || guard.front()->in_handlers.load(std::memory_order_relaxed) != 0) {
         guard.pop_front(wakeups, Waiter::look);
       } else {
@@ -60,7 +59,6 @@ class BasicCondition final : BasicMonitor<World> {
         lock->adopt(waiter, wakeups);
       }
     }
-    return notified;
   }
 
   // For native code: waits, with the one permit of `lock` held before and after. False if the deadline has passed.

@@ -7,10 +7,12 @@ namespace core {
 
 class Latch final : Monitor {
  public:
-  // For __init__, before anybody waits.
+  // Begins anew: for __init__, which Python may call late, and twice.
   void reset(std::uint64_t count) noexcept {
+    Wakeups wakeups;
     Guard guard(*this);
     guard.state = count;
+    if (count == 0) guard.pop_all(wakeups, Waiter::granted);
   }
 
   std::uint64_t count() const noexcept { return Monitor::state(); }

@@ -139,9 +139,8 @@ class BasicWakeups {
   using Waiter = BasicWaiter<World>;
 
   BasicWakeups() = default;
-  BasicWakeups(BasicWakeups&& other) noexcept
-      : first_(std::exchange(other.first_, nullptr)), last_(std::exchange(other.last_, nullptr)) {}
-  BasicWakeups& operator=(BasicWakeups&&) = delete;
+  BasicWakeups(const BasicWakeups&) = delete;
+  BasicWakeups& operator=(const BasicWakeups&) = delete;
   ~BasicWakeups() { send(); }
 
   bool empty() const noexcept { return first_ == nullptr; }
