@@ -1,4 +1,4 @@
-// Memory that a kernel reads or writes: a pointer, a length and the type of the elements.
+// Memory that a kernel reads or writes: where the elements lie, and their type.
 #pragma once
 
 #include <cstddef>
@@ -8,22 +8,28 @@
 
 namespace core {
 
-enum class DType : unsigned char { i1, i2, i4, i8, u1, u2, u4, u8, f4, f8 };
+// In the order of NumPy's promotion. b1 is one byte, true if not 0; f2 is IEEE 754's binary16, which C++20 has no type
+// for: kernels work on it as on float.
+enum class DType : unsigned char { b1, i1, i2, i4, i8, u1, u2, u4, u8, f2, f4, f8 };
 
-// Contiguous, aligned and in the machine's byte order; whoever makes one has checked that.
-struct ConstArray {
-  const void* data;
-  std::size_t size;  // in elements
-  DType dtype;
+// As many as CPython's PyBUF_MAX_NDIM.
+inline constexpr int max_dims = 64;
+
+// An array of any number of dimensions, as PEP 3118 and NumPy have it: element (i, j, ...) lies at
+// data + i * strides[0] + j * strides[1] + ... Shape and strides belong to whoever made the view.
+struct View {
+  void* data = nullptr;
+  std::size_t size = 0;  // the product of the shape
+  DType dtype = DType::u1;
+  bool swapped = false;     // not in the machine's byte order
+  bool contiguous = false;  // in row-major order without gaps, aligned, not swapped: `size` elements from `data` on
+  int ndim = 0;
+  const std::ptrdiff_t* shape = nullptr;
+  const std::ptrdiff_t* strides = nullptr;  // in bytes
 };
 
-struct Array {
-  void* data;
-  std::size_t size;
-  DType dtype;
-};
-
-// Calls f(T{}) with the C++ type of `dtype`, so that one generic lambda serves every type.
+// Calls f(T{}) with the C++ type of `dtype`, so that one generic lambda serves every type. Not for b1 and f2, which
+// kernels never see: their elements come as std::uint8_t and float.
 template <class F>
 decltype(auto) with_type(DType dtype, F&& f) {
   switch (dtype) {
@@ -31,21 +37,36 @@ decltype(auto) with_type(DType dtype, F&& f) {
     case DType::i2: return f(std::int16_t{});
     case DType::i4: return f(std::int32_t{});
     case DType::i8: return f(std::int64_t{});
+    case DType::b1:
     case DType::u1: return f(std::uint8_t{});
     case DType::u2: return f(std::uint16_t{});
     case DType::u4: return f(std::uint32_t{});
     case DType::u8: return f(std::uint64_t{});
+    case DType::f2:
     case DType::f4: return f(float{});
     case DType::f8: break;
   }
   return f(double{});
 }
 
+constexpr std::size_t size_of(DType dtype) noexcept {
+  constexpr unsigned char sizes[] = {1, 1, 2, 4, 8, 1, 2, 4, 8, 2, 4, 8};
+  return sizes[static_cast<unsigned char>(dtype)];
+}
+
+constexpr bool is_floating(DType dtype) noexcept { return dtype >= DType::f2; }
+
 // NumPy's name of the type, for messages.
 constexpr const char* name_of(DType dtype) noexcept {
-  constexpr const char* names[] = {"int8",   "int16",  "int32",  "int64",   "uint8",
-                                   "uint16", "uint32", "uint64", "float32", "float64"};
+  constexpr const char* names[] = {"bool",   "int8",   "int16",  "int32",   "int64",   "uint8",
+                                   "uint16", "uint32", "uint64", "float16", "float32", "float64"};
   return names[static_cast<unsigned char>(dtype)];
+}
+
+// The letter of the struct module and the buffer protocol, in the machine's byte order.
+constexpr const char* format_of(DType dtype) noexcept {
+  constexpr const char* formats[] = {"?", "b", "h", "i", "q", "B", "H", "I", "Q", "e", "f", "d"};
+  return formats[static_cast<unsigned char>(dtype)];
 }
 
 }  // namespace core
