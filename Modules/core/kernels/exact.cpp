@@ -17,23 +17,23 @@ static_assert(std::numeric_limits<double>::is_iec559 && std::numeric_limits<doub
 // overflow it.
 constexpr std::size_t block = std::size_t{1} << 12;
 
-// Most terms go to the same bin. With two sets of bins in turn, one need not wait for the one before.
+// Most terms go to the same bin. With sets of bins in turn, a term need not wait for the one before.
 constexpr std::size_t sets = 2;
 
 // A finite double is +-mantissa * 2^(exponent - 1075).
 struct Parts {
-  explicit Parts(double x) noexcept : bits(std::bit_cast<std::uint64_t>(x)) {
-    constexpr std::uint64_t implicit = std::uint64_t{1} << 52;
-    mantissa = bits & (implicit - 1);
-    // A subnormal number has the unit of exponent 1, so its fraction is doubled. No branch: zeros are common.
-    mantissa += exponent() == 0 ? mantissa : implicit;
-  }
+  explicit Parts(double x) noexcept : bits(std::bit_cast<std::uint64_t>(x)) {}
 
   unsigned exponent() const noexcept { return static_cast<unsigned>(bits >> 52) & 0x7FF; }
   bool finite() const noexcept { return exponent() != 0x7FF; }
+  std::uint64_t mantissa() const noexcept {
+    constexpr std::uint64_t implicit = std::uint64_t{1} << 52;
+    const std::uint64_t fraction = bits & (implicit - 1);
+    // A subnormal number has the unit of exponent 1, so its fraction is doubled. No branch: zeros are common.
+    return fraction + (exponent() == 0 ? fraction : implicit);
+  }
 
   std::uint64_t bits;
-  std::uint64_t mantissa;
 };
 
 bool is_negative_zero(double x) noexcept { return x == 0 && std::signbit(x); }
@@ -53,8 +53,8 @@ struct Doubles {
       return;
     }
     const unsigned shift = parts.exponent() % 64;
-    const std::uint64_t low = parts.mantissa << shift;
-    const std::uint64_t high = parts.mantissa >> 1 >> (63 - shift);
+    const std::uint64_t low = parts.mantissa() << shift;
+    const std::uint64_t high = parts.mantissa() >> 1 >> (63 - shift);
     bin[parts.bits >> 58] += UInt128{high} << 64 | low;  // by sign and exponent / 64
   }
 
@@ -79,7 +79,7 @@ struct Products {
       special += a[i] * b[i];
       return;
     }
-    const UInt128 mantissa = UInt128{x.mantissa} * y.mantissa;
+    const UInt128 mantissa = UInt128{x.mantissa()} * y.mantissa();
     const unsigned exponent = x.exponent() + y.exponent();
     bin += ((x.bits ^ y.bits) >> 63) * bins + exponent / 64;
     bin[0] += static_cast<std::uint64_t>(mantissa) << exponent % 64;
@@ -101,7 +101,11 @@ void FixedPoint<words, scale>::add_terms(const Terms& terms, std::size_t n) noex
   while (i < n) {
     constexpr std::size_t bins = Terms::bins;
     UInt128 bin[sets][2 * bins] = {};  // the positive terms', then the negative ones'
-    for (const std::size_t end = std::min(n, i + block); i < end; ++i) terms.put(i, bin[i % sets], special_);
+    const std::size_t end = std::min(n, i + block);
+    for (; i + sets <= end; i += sets) {
+      for (std::size_t set = 0; set < sets; ++set) terms.put(i + set, bin[set], special_);
+    }
+    for (; i < end; ++i) terms.put(i, bin[0], special_);
     Int128 carry = 0;
     for (std::size_t k = 0; k < words; ++k) {
       UInt128 plus = 0;
