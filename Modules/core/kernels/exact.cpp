@@ -116,7 +116,7 @@ void FixedPoint<words, scale>::add_terms(const Terms& terms, std::size_t n) noex
       }
       carry += Int128{words_[k]} + static_cast<std::uint64_t>(plus) - static_cast<std::uint64_t>(minus);
       words_[k] = static_cast<std::uint64_t>(carry);
-      carry = (carry >> 64) + static_cast<std::int64_t>(plus >> 64) - static_cast<std::int64_t>(minus >> 64);
+      carry = (carry >> 64) + static_cast<Int128>(plus >> 64) - static_cast<Int128>(minus >> 64);
     }
   }
 }
