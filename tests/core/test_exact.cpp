@@ -25,7 +25,8 @@ constexpr double nan = std::numeric_limits<double>::quiet_NaN();
 constexpr double largest = std::numeric_limits<double>::max();
 constexpr double smallest = std::numeric_limits<double>::denorm_min();
 
-std::mt19937_64 random_bits(1);
+// The same in every run.
+std::mt19937_64 random_bits;  // NOLINT(bugprone-throwing-static-initialization,bugprone-random-generator-seed)
 
 std::uint64_t below(std::uint64_t n) { return random_bits() % n; }
 
@@ -44,12 +45,12 @@ class Naive {
     const auto product =
         core::UInt128{static_cast<std::uint64_t>(std::abs(m))} * static_cast<std::uint64_t>(std::abs(n));
     const int sign = std::signbit(m) == std::signbit(n) ? 1 : -1;
-    const int lowest = i + j - 2 * std::numeric_limits<double>::min_exponent + 2 * 52;  // of the smallest doubles: 0
-    for (int bit = 0; bit < 106; ++bit) {
-      if (product >> bit & 1) digits_[static_cast<std::size_t>(lowest + bit)] += sign;
+    constexpr int smallest_exponent = -1073;  // as frexp has it
+    const auto lowest = static_cast<std::size_t>(i + j - 2 * smallest_exponent);
+    for (std::size_t bit = 0; bit < 106; ++bit) {
+      if (product >> bit & 1) digits_[lowest + bit] += sign;
     }
   }
-  void add(double a) { add_product(a, 1); }
 
   int sign() const {
     std::array<std::int64_t, size> digits = digits_;

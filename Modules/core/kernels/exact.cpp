@@ -12,9 +12,8 @@ namespace {
 
 static_assert(std::numeric_limits<double>::is_iec559 && std::numeric_limits<double>::digits == 53);
 
-// The words see a term only at the end of a block: until then it lies in a bin as wide as two words, with others of its
-// sign. A mantissa of 53 bits, shifted by 63 at most, leaves 12 of the 128 bits of a bin: that many terms cannot
-// overflow it.
+// Within a block, terms are added to bins of two words, by their sign and exponent; carries wait for its end. A
+// mantissa has 53 bits and is shifted by 63 at most: that leaves 12 bits of a bin, room for 2^12 terms.
 constexpr std::size_t block = std::size_t{1} << 12;
 
 // Most terms go to the same bin. With sets of bins in turn, a term need not wait for the one before.
