@@ -20,7 +20,7 @@ template <>
 struct Constants<double> {
   static constexpr int mantissa = 52;                                            // bits
   static constexpr double least = 0x1p-1022, greatest = 0x1.fffffffffffffp1023;  // normal
-  static constexpr long long one = 0x3FF0000000000000, least_m = 0x3FE6000000000000;
+  static constexpr long long one = 0x3FF0000000000000, least_m = 0x3FE6000000000000, magnitude = 0x7FFFFFFFFFFFFFFF;
 
   // ln 2 in two parts: the first has 42 bits, and its product with an exponent no rounding error.
   static constexpr double log2_e = 0x1.71547652b82fep0, ln2_high = 0x1.62e42fefa38p-1, ln2_low = 0x1.ef35793c7673p-45;
@@ -36,7 +36,7 @@ struct Constants<double> {
                                          0x1.71df5513033eep-19,
                                          0x1.289fdc6e73779p-22,
                                          0x1.ad214f2cd0359p-26};
-  static constexpr double exp_limit = 708, exp_overflow = 710, exp_underflow = -746, exp_shift = 200;
+  static constexpr double exp_limit = 708, exp_overflow = 710, exp_underflow = -746, shift = 200;
   static constexpr double up = 0x1p200, down = 0x1p-200;
 
   // (2 artanh(s) - 2s) / s^3 as a polynomial in s^2 for |s| < 0.1852: degree 6, the error of 2 artanh(s) is below
@@ -50,13 +50,13 @@ template <>
 struct Constants<float> {
   static constexpr int mantissa = 23;
   static constexpr float least = 0x1p-126F, greatest = 0x1.fffffep127F;
-  static constexpr int one = 0x3F800000, least_m = 0x3F300000;
+  static constexpr int one = 0x3F800000, least_m = 0x3F300000, magnitude = 0x7FFFFFFF;
 
   static constexpr float log2_e = 0x1.715476p0F, ln2_high = 0x1.62e4p-1F, ln2_low = 0x1.7f7d1cp-20F;
 
   // Degree 4; 2^-28.0.
   static constexpr float exp_terms[] = {0x1p-1F, 0x1.5554a2p-3F, 0x1.555682p-5F, 0x1.123074p-7F, 0x1.6b7644p-10F};
-  static constexpr float exp_limit = 87, exp_overflow = 89, exp_underflow = -105, exp_shift = 64;
+  static constexpr float exp_limit = 87, exp_overflow = 89, exp_underflow = -105, shift = 64;
   static constexpr float up = 0x1p64F, down = 0x1p-64F;
 
   // Degree 2; 2^-29.2.
@@ -134,22 +134,29 @@ template <class V>
                              (reinterpret_cast<B>(k + shifter<V>) << Constants<Lane<V>>::mantissa));
 }
 
+// Any x. The limits are beyond the last x with a finite result that is not 0.
 template <class V>
-[[gnu::always_inline]] inline V exp_of(V x) {
+[[gnu::always_inline]] inline V exp_of_any(V x) {
   using C = Constants<Lane<V>>;
-  const Bits<V> normal = (x >= -C::exp_limit) & (x <= C::exp_limit);
-  if (!any_lane(~normal)) [[likely]] {
-    const Power<V> power = power_of_e(x);
-    return scaled(power.value + power.rest, power.k);
-  }
-  const V splat{};
-  V near = x < C::exp_underflow ? splat + C::exp_underflow : x;
-  near = x > C::exp_overflow ? splat + C::exp_overflow : near;
+  V near = x < C::exp_underflow ? V{} + C::exp_underflow : x;
+  near = near > C::exp_overflow ? V{} + C::exp_overflow : near;
   const Power<V> power = power_of_e(near);
   // In two steps: the first stays among the normal numbers.
-  const V y = scaled(power.value + power.rest, x < 0 ? power.k + C::exp_shift : power.k - C::exp_shift) *
-              (x < 0 ? splat + C::down : splat + C::up);
+  const V y = scaled(power.value + power.rest, x < 0 ? power.k + C::shift : power.k - C::shift) *
+              (x < 0 ? V{} + C::down : V{} + C::up);
   return x == x ? y : x + x;
+}
+
+template <class V>
+[[gnu::always_inline]] inline V exp_of_normal(V x) {
+  const Power<V> power = power_of_e(x);
+  return scaled(power.value + power.rest, power.k);
+}
+
+template <class V>
+[[gnu::always_inline]] inline auto exp_is_normal(V x) {
+  using C = Constants<Lane<V>>;
+  return reinterpret_cast<V>(reinterpret_cast<Bits<V>>(x) & C::magnitude) <= C::exp_limit;
 }
 
 // log x = k ln 2 + log m with x = 2^k m and 11/16 <= m < 11/8. With f = m - 1 and s = f / (2 + f),
@@ -176,18 +183,51 @@ template <class V>
 }
 
 template <class V>
-[[gnu::always_inline]] inline V log_of(V x) {
+[[gnu::always_inline]] inline V log_of_any(V x) {
   using C = Constants<Lane<V>>;
-  const Bits<V> normal = (x >= C::least) & (x <= C::greatest);
-  if (!any_lane(~normal)) [[likely]]
-    return log_of_normal(x, V{});
-  const V splat{};
   const Bits<V> tiny = x < C::least;
-  V y = log_of_normal(tiny ? x * C::up : x, tiny ? splat - C::exp_shift : splat);
+  V y = log_of_normal(tiny ? x * C::up : x, tiny ? V{} - C::shift : V{});
   y = x > C::greatest ? x : y;
-  y = x == 0 ? splat - Lane<V>(__builtin_inf()) : y;
-  y = x < 0 ? splat + Lane<V>(__builtin_nan("")) : y;
+  y = x == 0 ? V{} - Lane<V>(__builtin_inf()) : y;
+  y = x < 0 ? V{} + Lane<V>(__builtin_nan("")) : y;
   return x == x ? y : x + x;
+}
+
+template <class V>
+[[gnu::always_inline]] inline auto log_is_normal(V x) {
+  using C = Constants<Lane<V>>;
+  return (x >= C::least) & (x <= C::greatest);
+}
+
+// x = e^x for each lane of one or more vectors.
+template <class... V>
+[[gnu::always_inline]] inline void exp_in_place(V&... x) {
+  if (any_lane(~(exp_is_normal(x) & ...))) [[unlikely]] {
+    ((x = exp_of_any(x)), ...);
+  } else {
+    ((x = exp_of_normal(x)), ...);
+  }
+}
+
+template <class... V>
+[[gnu::always_inline]] inline void log_in_place(V&... x) {
+  if (any_lane(~(log_is_normal(x) & ...))) [[unlikely]] {
+    ((x = log_of_any(x)), ...);
+  } else {
+    ((x = log_of_normal(x, V{})), ...);
+  }
+}
+
+template <class V>
+[[gnu::always_inline]] inline V exp_of(V x) {
+  exp_in_place(x);
+  return x;
+}
+
+template <class V>
+[[gnu::always_inline]] inline V log_of(V x) {
+  log_in_place(x);
+  return x;
 }
 
 }  // namespace
