@@ -2,8 +2,8 @@
 
 #include <algorithm>
 #include <bit>
+#include <cstdlib>
 #include <cstring>
-#include <functional>
 #include <new>
 #include <numeric>
 
@@ -287,19 +287,24 @@ void store(char* to, T value) noexcept {
   std::memcpy(to, &value, sizeof value);
 }
 
+// As masks, so that the loop vectorises: a compiler does not compute a floating-point operation that only one branch of
+// a ?: needs.
+std::uint32_t select(bool condition, std::uint32_t yes, std::uint32_t no) noexcept {
+  const std::uint32_t mask = 0u - std::uint32_t{condition};
+  return (yes & mask) | (no & ~mask);
+}
+
 // f2 has 5 bits of exponent with bias 15 and 10 of fraction, float 8 with bias 127 and 23. No subnormal float comes up
 // on the way, so it does not matter whether the processor flushes them.
 struct Widen {
   float operator()(std::uint16_t half) const noexcept {
     const std::uint32_t magnitude = (half & 0x7FFFu) << 13;
-    const std::uint32_t exponent = magnitude & (0x1Fu << 23);
     const std::uint32_t normal = magnitude + ((127u - 15u) << 23);
     const std::uint32_t special = magnitude + ((255u - 31u) << 23);  // infinity, nan
     // 2^-14 + fraction, and 2^-14 taken off again.
     const float tiny = std::bit_cast<float>(magnitude + (113u << 23)) - std::bit_cast<float>(113u << 23);
-    const std::uint32_t bits = exponent == 0             ? std::bit_cast<std::uint32_t>(tiny)
-                               : exponent == 0x1Fu << 23 ? special
-                                                         : normal;
+    std::uint32_t bits = select(magnitude < 1u << 23, std::bit_cast<std::uint32_t>(tiny), normal);
+    bits = select(magnitude >= 31u << 23, special, bits);
     return std::bit_cast<float>(bits | (half & 0x8000u) << 16);
   }
 };
@@ -313,9 +318,9 @@ struct Narrow {
     const std::uint32_t normal = (magnitude - ((127u - 15u) << 23) + 0xFFFu + (magnitude >> 13 & 1u)) >> 13;
     // The last place of a float from 0.5 to 1 is the unit of f2's subnormals: the addition rounds.
     const std::uint32_t tiny = std::bit_cast<std::uint32_t>(std::bit_cast<float>(magnitude) + 0.5f) - (126u << 23);
-    const std::uint32_t infinity = 0x7C00u;
-    const std::uint32_t nan = 0x7E00u | (magnitude >> 13 & 0x3FFu);
-    const std::uint32_t half = magnitude > 0x7F800000u           ? nan
+    const std::uint32_t infinity = 31u << 10;
+    const std::uint32_t nan = infinity | 0x200u | (magnitude >> 13 & 0x3FFu);
+    const std::uint32_t half = magnitude > 255u << 23            ? nan
                                : magnitude >= (127u + 16u) << 23 ? infinity
                                : magnitude < (127u - 14u) << 23  ? tiny
                                                                  : normal;
@@ -386,7 +391,32 @@ U swap_bytes(U x) noexcept {
   return x;
 }
 
-// Calls run(address, count) for each run along the last axis.
+using Copy = void (*)(const char* from, std::ptrdiff_t from_step, char* to, std::ptrdiff_t to_step,
+                      std::size_t count) noexcept;
+
+template <class U, bool swapped>
+void copy(const char* from, std::ptrdiff_t from_step, char* to, std::ptrdiff_t to_step, std::size_t count) noexcept {
+  if (!swapped && from_step == sizeof(U) && to_step == sizeof(U)) {
+    std::memcpy(to, from, count * sizeof(U));
+    return;
+  }
+  for (; count > 0; --count, from += from_step, to += to_step) {
+    const U x = load<U>(from);
+    store<U>(to, swapped ? swap_bytes(x) : x);
+  }
+}
+
+// To move elements their size is all there is to know.
+Copy copy_for(const Layout& layout) noexcept {
+  switch (size_of(layout.dtype)) {
+    case 1: return copy<std::uint8_t, false>;
+    case 2: return layout.swapped ? copy<std::uint16_t, true> : copy<std::uint16_t, false>;
+    case 4: return layout.swapped ? copy<std::uint32_t, true> : copy<std::uint32_t, false>;
+    default: return layout.swapped ? copy<std::uint64_t, true> : copy<std::uint64_t, false>;
+  }
+}
+
+// Calls run(address, step, count) for each run along the last axis.
 template <class F>
 void for_runs(const Layout& layout, std::size_t begin, std::size_t count, F&& run) noexcept {
   if (count == 0) return;
@@ -400,13 +430,16 @@ void for_runs(const Layout& layout, std::size_t begin, std::size_t count, F&& ru
   }
   index[0] = begin;
   data += static_cast<std::ptrdiff_t>(begin) * layout.strides[0];
+  const std::size_t length = layout.lengths[last];
+  const std::ptrdiff_t step = layout.strides[last];
+  std::size_t done = index[last];  // of this run, before we came
   for (;;) {
-    const std::size_t part = std::min(count, layout.lengths[last] - index[last]);
-    run(data, part);
+    const std::size_t part = std::min(count, length - done);
+    run(data, step, part);
     count -= part;
     if (count == 0) return;
-    data -= static_cast<std::ptrdiff_t>(index[last]) * layout.strides[last];
-    index[last] = 0;
+    data -= static_cast<std::ptrdiff_t>(done) * step;
+    done = 0;
     int axis = last - 1;
     for (; ++index[axis] == layout.lengths[axis]; --axis) {
       index[axis] = 0;
@@ -416,67 +449,23 @@ void for_runs(const Layout& layout, std::size_t begin, std::size_t count, F&& ru
   }
 }
 
-template <class U, bool swapped>
-void gather_bits(const Layout& from, std::size_t begin, std::size_t count, char* room) noexcept {
-  const std::ptrdiff_t stride = from.strides[from.ndim - 1];
-  for_runs(from, begin, count, [&](const char* data, std::size_t part) {
-    if (!swapped && stride == sizeof(U)) {
-      std::memcpy(room, data, part * sizeof(U));
-    } else {
-      for (std::size_t i = 0; i < part; ++i, data += stride) {
-        const U x = load<U>(data);
-        store<U>(room + i * sizeof(U), swapped ? swap_bytes(x) : x);
-      }
-    }
-    room += part * sizeof(U);
-  });
-}
-
-template <class U, bool swapped>
-void scatter_bits(const Layout& to, std::size_t begin, std::size_t count, const char* room) noexcept {
-  const std::ptrdiff_t stride = to.strides[to.ndim - 1];
-  for_runs(to, begin, count, [&](char* data, std::size_t part) {
-    if (!swapped && stride == sizeof(U)) {
-      std::memcpy(data, room, part * sizeof(U));
-    } else {
-      for (std::size_t i = 0; i < part; ++i, data += stride) {
-        const U x = load<U>(room + i * sizeof(U));
-        store<U>(data, swapped ? swap_bytes(x) : x);
-      }
-    }
-    room += part * sizeof(U);
-  });
-}
-
-// The elements' bits, in native byte order, into a contiguous room; to move bits their size is all there is to know.
+// Into a contiguous room in native byte order, and back.
 void gather_native(const Layout& from, std::size_t begin, std::size_t count, char* room) noexcept {
-  switch (size_of(from.dtype)) {
-    case 1: return gather_bits<std::uint8_t, false>(from, begin, count, room);
-    case 2:
-      return (from.swapped ? gather_bits<std::uint16_t, true> : gather_bits<std::uint16_t, false>)(from, begin, count,
-                                                                                                   room);
-    case 4:
-      return (from.swapped ? gather_bits<std::uint32_t, true> : gather_bits<std::uint32_t, false>)(from, begin, count,
-                                                                                                   room);
-    default:
-      return (from.swapped ? gather_bits<std::uint64_t, true> : gather_bits<std::uint64_t, false>)(from, begin, count,
-                                                                                                   room);
-  }
+  const auto width = static_cast<std::ptrdiff_t>(size_of(from.dtype));
+  for_runs(from, begin, count,
+           [copy = copy_for(from), width, room](const char* data, std::ptrdiff_t step, std::size_t part) mutable {
+             copy(data, step, room, width, part);
+             room += static_cast<std::ptrdiff_t>(part) * width;
+           });
 }
 
 void scatter_native(const Layout& to, std::size_t begin, std::size_t count, const char* room) noexcept {
-  switch (size_of(to.dtype)) {
-    case 1: return scatter_bits<std::uint8_t, false>(to, begin, count, room);
-    case 2:
-      return (to.swapped ? scatter_bits<std::uint16_t, true> : scatter_bits<std::uint16_t, false>)(to, begin, count,
-                                                                                                   room);
-    case 4:
-      return (to.swapped ? scatter_bits<std::uint32_t, true> : scatter_bits<std::uint32_t, false>)(to, begin, count,
-                                                                                                   room);
-    default:
-      return (to.swapped ? scatter_bits<std::uint64_t, true> : scatter_bits<std::uint64_t, false>)(to, begin, count,
-                                                                                                   room);
-  }
+  const auto width = static_cast<std::ptrdiff_t>(size_of(to.dtype));
+  for_runs(to, begin, count,
+           [copy = copy_for(to), width, room](char* data, std::ptrdiff_t step, std::size_t part) mutable {
+             copy(room, width, data, step, part);
+             room += static_cast<std::ptrdiff_t>(part) * width;
+           });
 }
 
 }  // namespace
