@@ -27,7 +27,8 @@ class Inputs {
 
   struct Rooms {
     alignas(64) T of[max_inputs][block];
-    bool filled[max_inputs] = {};  // with an input that is the same everywhere: once is enough
+    // With an input that is the same everywhere: the first time is enough, since no run after it is longer.
+    bool filled[max_inputs] = {};
   };
 
   std::array<const T*, max_inputs> read(std::size_t begin, std::size_t count, Rooms& rooms) const noexcept {
@@ -37,9 +38,8 @@ class Inputs {
         x[k] = rooms.of[k];
         continue;
       }
-      const bool constant = sources_[k]->constant() && !sources_[k]->template direct<T>();
-      x[k] = sources_[k]->read(begin, constant ? block : count, rooms.of[k]);
-      rooms.filled[k] = constant;
+      x[k] = sources_[k]->read(begin, count, rooms.of[k]);
+      rooms.filled[k] = sources_[k]->constant() && !sources_[k]->template direct<T>();
     }
     for (std::size_t k = count_; k < max_inputs; ++k) x[k] = x[0];
     return x;
