@@ -36,6 +36,8 @@ void set_python_exception() noexcept {
     PyErr_SetFromErrno(PyExc_OSError);
   } catch (const std::overflow_error& error) {
     PyErr_SetString(PyExc_OverflowError, error.what());
+  } catch (const core::Forked& error) {
+    PyErr_SetString(PyExc_RuntimeError, error.what());
   } catch (const std::exception& error) {
     PyErr_SetString(PyExc_SystemError, error.what());
   } catch (...) {

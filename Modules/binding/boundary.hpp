@@ -12,6 +12,7 @@ namespace binding {
 // In a catch block: sets the Python exception for the C++ exception in flight.
 //     PythonError                 is set already
 //     core::Stopped               is set already by the poll that stopped the kernel, or else RuntimeError
+//     core::Forked                RuntimeError
 //     std::bad_alloc              MemoryError
 //     core::CannotStartThread     RuntimeError("can't start new thread")
 //     std::system_error           OSError(errno), or its subclass for that errno

@@ -16,13 +16,14 @@ namespace core::platform {
 
 void yield() noexcept { sched_yield(); }
 
+void CpuSet::remove(int cpu) noexcept {
+  constexpr int bits = CHAR_BIT * sizeof(unsigned long);
+  if (cpu >= 0 && cpu < size) words[static_cast<std::size_t>(cpu / bits)] &= ~(1UL << cpu % bits);
+}
+
 void relax(unsigned round) noexcept {
   if (round < 50) {
-#if defined(__x86_64__)
-    __builtin_ia32_pause();
-#elif defined(__aarch64__)
-    __asm__ __volatile__("isb");
-#endif
+    pause();
   } else if (round < 100) {
     sched_yield();
   } else {
@@ -64,6 +65,19 @@ unsigned cpus_by_affinity() noexcept {
   return 1;
 }
 
+CpuSet affinity() noexcept {
+  CpuSet cpus;
+  const auto mask = reinterpret_cast<cpu_set_t*>(cpus.words.data());
+  return sched_getaffinity(0, sizeof cpus.words, mask) == 0 ? cpus : CpuSet{};
+}
+
+void set_affinity(std::uint64_t native_thread_id, const CpuSet& cpus) noexcept {
+  const auto mask = reinterpret_cast<const cpu_set_t*>(cpus.words.data());
+  sched_setaffinity(static_cast<pid_t>(native_thread_id), sizeof cpus.words, mask);  // refused: as if never asked
+}
+
+int current_cpu() noexcept { return sched_getcpu(); }
+
 #elif THREADMODULE_MACOS
 
 std::uint64_t native_thread_id() noexcept {
@@ -79,6 +93,10 @@ void name_this_thread(const char* name) noexcept { pthread_setname_np(name); }
 unsigned cpus_by_affinity() noexcept {  // macOS has no affinity
   return static_cast<unsigned>(std::max(sysconf(_SC_NPROCESSORS_ONLN), 1L));
 }
+
+CpuSet affinity() noexcept { return {}; }
+void set_affinity(std::uint64_t, const CpuSet&) noexcept {}
+int current_cpu() noexcept { return -1; }
 
 #endif
 

@@ -4,6 +4,7 @@
 // not depend on the number of threads, and the rounding error grows with log n rather than n.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <vector>
 
@@ -29,8 +30,12 @@ Part reduce(Control& control, std::size_t begin, std::size_t end, const F& part)
     return left;
   }
   std::vector<Part> parts((end - begin - 1) / chunk_size + 1);
-  auto body = [&](std::size_t i, std::size_t j) { parts[i / chunk_size] = part(begin + i, begin + j); };
-  parallel_for(control, end - begin, chunk_size, body);
+  auto body = [&](const Chunk& chunk) {
+    for (std::size_t i = chunk.begin; i < chunk.end; i += chunk_size) {
+      parts[i / chunk_size] = part(begin + i, begin + std::min(i + chunk_size, chunk.end));
+    }
+  };
+  parallel_for(control, {end - begin, chunk_size, element_cost}, body);
   for (std::size_t distance = 1; distance < parts.size(); distance *= 2) {
     for (std::size_t i = 0; i + distance < parts.size(); i += 2 * distance) parts[i] += parts[i + distance];
   }

@@ -33,12 +33,12 @@ bool fits(T x) noexcept {
 template <class T>
 void refuse_overflow(const T* x, std::size_t size, Control& control) {
   std::atomic<bool> all_fit{true};
-  auto body = [&](std::size_t begin, std::size_t end) {
+  auto body = [&](const Chunk& chunk) {
     bool chunk_fits = true;
-    for (std::size_t i = begin; i < end; ++i) chunk_fits &= fits(x[i]);
+    for (std::size_t i = chunk.begin; i < chunk.end; ++i) chunk_fits &= fits(x[i]);
     if (!chunk_fits) all_fit.store(false, std::memory_order_relaxed);
   };
-  parallel_for(control, size, chunk_size, body);
+  parallel_for(control, {size, chunk_size, element_cost}, body);
   if (all_fit.load(std::memory_order_relaxed)) return;
   for (std::size_t i = 0; i < size; ++i) {
     if (!fits(x[i])) {
@@ -51,8 +51,8 @@ void refuse_overflow(const T* x, std::size_t size, Control& control) {
 template <class T>
 void square_of(const T* x, T* out, std::size_t size, Control& control) {
   if constexpr (std::is_integral_v<T>) refuse_overflow(x, size, control);
-  auto body = [x, out](std::size_t begin, std::size_t end) {
-    for (std::size_t i = begin; i < end; ++i) {
+  auto body = [x, out](const Chunk& chunk) {
+    for (std::size_t i = chunk.begin; i < chunk.end; ++i) {
       if constexpr (std::is_integral_v<T>) {
         // Unsigned, and no narrower than int: defined even if another thread changed x since it was checked.
         using U = std::common_type_t<std::make_unsigned_t<T>, unsigned>;
@@ -62,7 +62,7 @@ void square_of(const T* x, T* out, std::size_t size, Control& control) {
       }
     }
   };
-  parallel_for(control, size, chunk_size, body);
+  parallel_for(control, {size, chunk_size, element_cost}, body);
 }
 
 }  // namespace
