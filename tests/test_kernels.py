@@ -13,7 +13,7 @@ import pytest
 import threadmodule
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support import eventually, os_threads
+from support import eventually, pool_workers
 
 CHUNK = 32 * 1024  # core::chunk_size: what one thread claims at a time
 LENGTHS = [0, 1, 2, 15, 16, 17, 2047, 2048, 2049, 5000, CHUNK - 1, CHUNK, CHUNK + 1, 3 * CHUNK + 5, 20 * CHUNK + 1]
@@ -240,19 +240,13 @@ def test_do_math_at_the_ends_of_int64() -> None:
 
 
 def test_a_call_runs_on_as_many_posix_threads_as_asked() -> None:
-    before = os_threads()
-    most = 0
-
-    def look() -> bool:
-        nonlocal most
-        most = max(most, os_threads() - before)
-        return most >= 5
-
+    threadmodule.set_num_threads(6)
     kernel = threadmodule.Thread(target=threadmodule.pi, args=(2_000_000_000,), kwargs={"threads": 5}, daemon=True)
     kernel.start()
-    assert eventually(look)
+    assert eventually(lambda: pool_workers() >= 4)
     kernel.join()
-    assert most == 5  # the Thread itself and four helpers
+    assert pool_workers() == 4  # and the Thread itself
+    threadmodule.set_num_threads(None)
 
 
 @pytest.mark.parametrize("threads", [None, 1, 2, 100, 32768, np.int64(2), True])

@@ -23,6 +23,7 @@ Part reduce(Control& control, double cost, std::uint64_t begin, std::uint64_t co
   if (count <= leaf_size) {
     const Part part = leaf(begin, begin + count);
     if (control.has_progress()) control.finish(static_cast<std::size_t>(count));
+    if (control.stopped()) throw Stopped();
     return part;
   }
   // Bounds the parts that are held at a time: pi(10**13) needs no gigabytes. Cut in the middle, between two blocks.
