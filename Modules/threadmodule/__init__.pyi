@@ -32,6 +32,7 @@ else:
 
 __all__ = [
     "TIMEOUT_MAX",
+    "Array",
     "AtomicInt",
     "AtomicReference",
     "Barrier",
@@ -57,32 +58,55 @@ __all__ = [
     "Thread",
     "ThreadError",
     "Timer",
+    "abs",
     "activeCount",
     "active_count",
+    "add",
+    "argmax",
+    "argmin",
+    "axpy",
+    "bincount",
+    "clip",
+    "count_nonzero",
     "cpu_count",
+    "cumsum",
     "currentThread",
     "current_thread",
+    "divide",
     "do_math",
     "dot",
     "enumerate",
     "excepthook",
+    "exp",
     "get_ident",
     "get_include",
     "get_native_id",
     "get_num_threads",
     "getprofile",
     "gettrace",
+    "histogram",
     "local",
+    "log",
     "main_thread",
+    "max",
+    "mean",
+    "min",
+    "multiply",
+    "negative",
+    "norm",
     "pi",
+    "scale",
     "set_num_threads",
     "setprofile",
     "settrace",
+    "sqrt",
     "square",
     "stack_size",
     "start_threads",
+    "subtract",
     "sum",
     "sum_of_squares",
+    "var",
 ]
 
 # NumPy declares its arrays as buffers to Python 3.12 and newer only.
@@ -91,8 +115,9 @@ class _NumPyArray(Protocol):
     def __array_interface__(self) -> Any: ...
 
 _Buffer: TypeAlias = Buffer | _NumPyArray
+_Operand: TypeAlias = _Buffer | complex
+_Progress: TypeAlias = Callable[[int], object]
 _T = TypeVar("_T")
-_Number = TypeVar("_Number", int, float, complex)
 _Out = TypeVar("_Out", bound=_Buffer)
 
 __version__: Final[str]
@@ -363,15 +388,178 @@ def activeCount() -> int: ...
 def currentThread() -> Thread | threading.Thread: ...
 def current_thread() -> Thread | threading.Thread: ...
 def enumerate() -> list[Thread | threading.Thread]: ...
-def sum(a: _Buffer, threads: SupportsIndex | None = None) -> float: ...
-def dot(a: _Buffer, b: _Buffer, threads: SupportsIndex | None = None) -> float: ...
+def sum(
+    a: _Buffer,
+    threads: SupportsIndex | None = None,
+    exact: bool = False,
+    progress: _Progress | None = None,
+) -> float: ...
+def mean(
+    a: _Buffer,
+    threads: SupportsIndex | None = None,
+    exact: bool = False,
+    progress: _Progress | None = None,
+) -> float: ...
+def min(a: _Buffer, threads: SupportsIndex | None = None, progress: _Progress | None = None) -> float: ...
+def max(a: _Buffer, threads: SupportsIndex | None = None, progress: _Progress | None = None) -> float: ...
+def argmin(a: _Buffer, threads: SupportsIndex | None = None, progress: _Progress | None = None) -> int: ...
+def argmax(a: _Buffer, threads: SupportsIndex | None = None, progress: _Progress | None = None) -> int: ...
+def norm(a: _Buffer, threads: SupportsIndex | None = None, progress: _Progress | None = None) -> float: ...
+def count_nonzero(a: _Buffer, threads: SupportsIndex | None = None, progress: _Progress | None = None) -> int: ...
+def var(
+    a: _Buffer, ddof: float = 0, threads: SupportsIndex | None = None, progress: _Progress | None = None
+) -> float: ...
+def dot(
+    a: _Buffer,
+    b: _Buffer,
+    threads: SupportsIndex | None = None,
+    exact: bool = False,
+    progress: _Progress | None = None,
+) -> float: ...
 @overload
-def square(x: _Number, out: None = None, threads: SupportsIndex | None = None) -> _Number: ...
+def square(
+    x: _Operand, out: None = None, threads: SupportsIndex | None = None, progress: _Progress | None = None
+) -> Any: ...
 @overload
-def square(x: _Buffer, out: _Out, threads: SupportsIndex | None = None) -> _Out: ...
-def sum_of_squares(n: SupportsIndex, threads: SupportsIndex | None = None) -> int: ...
-def pi(n: SupportsIndex, threads: SupportsIndex | None = None) -> float: ...
-def do_math(start: SupportsIndex = 0, num: SupportsIndex = 10, threads: SupportsIndex | None = None) -> float: ...
+def square(x: _Operand, out: _Out, threads: SupportsIndex | None = None, progress: _Progress | None = None) -> _Out: ...
+@overload
+def sqrt(
+    x: _Operand, out: None = None, threads: SupportsIndex | None = None, progress: _Progress | None = None
+) -> Any: ...
+@overload
+def sqrt(x: _Operand, out: _Out, threads: SupportsIndex | None = None, progress: _Progress | None = None) -> _Out: ...
+@overload
+def abs(
+    x: _Operand, out: None = None, threads: SupportsIndex | None = None, progress: _Progress | None = None
+) -> Any: ...
+@overload
+def abs(x: _Operand, out: _Out, threads: SupportsIndex | None = None, progress: _Progress | None = None) -> _Out: ...
+@overload
+def negative(
+    x: _Operand, out: None = None, threads: SupportsIndex | None = None, progress: _Progress | None = None
+) -> Any: ...
+@overload
+def negative(
+    x: _Operand, out: _Out, threads: SupportsIndex | None = None, progress: _Progress | None = None
+) -> _Out: ...
+@overload
+def exp(
+    x: _Operand, out: None = None, threads: SupportsIndex | None = None, progress: _Progress | None = None
+) -> Any: ...
+@overload
+def exp(x: _Operand, out: _Out, threads: SupportsIndex | None = None, progress: _Progress | None = None) -> _Out: ...
+@overload
+def log(
+    x: _Operand, out: None = None, threads: SupportsIndex | None = None, progress: _Progress | None = None
+) -> Any: ...
+@overload
+def log(x: _Operand, out: _Out, threads: SupportsIndex | None = None, progress: _Progress | None = None) -> _Out: ...
+@overload
+def add(
+    a: _Operand, b: _Operand, out: None = None, threads: SupportsIndex | None = None, progress: _Progress | None = None
+) -> Any: ...
+@overload
+def add(
+    a: _Operand, b: _Operand, out: _Out, threads: SupportsIndex | None = None, progress: _Progress | None = None
+) -> _Out: ...
+@overload
+def subtract(
+    a: _Operand, b: _Operand, out: None = None, threads: SupportsIndex | None = None, progress: _Progress | None = None
+) -> Any: ...
+@overload
+def subtract(
+    a: _Operand, b: _Operand, out: _Out, threads: SupportsIndex | None = None, progress: _Progress | None = None
+) -> _Out: ...
+@overload
+def multiply(
+    a: _Operand, b: _Operand, out: None = None, threads: SupportsIndex | None = None, progress: _Progress | None = None
+) -> Any: ...
+@overload
+def multiply(
+    a: _Operand, b: _Operand, out: _Out, threads: SupportsIndex | None = None, progress: _Progress | None = None
+) -> _Out: ...
+@overload
+def divide(
+    a: _Operand, b: _Operand, out: None = None, threads: SupportsIndex | None = None, progress: _Progress | None = None
+) -> Any: ...
+@overload
+def divide(
+    a: _Operand, b: _Operand, out: _Out, threads: SupportsIndex | None = None, progress: _Progress | None = None
+) -> _Out: ...
+@overload
+def scale(
+    x: _Operand,
+    alpha: _Operand,
+    out: None = None,
+    threads: SupportsIndex | None = None,
+    progress: _Progress | None = None,
+) -> Any: ...
+@overload
+def scale(
+    x: _Operand, alpha: _Operand, out: _Out, threads: SupportsIndex | None = None, progress: _Progress | None = None
+) -> _Out: ...
+@overload
+def axpy(
+    alpha: _Operand,
+    x: _Operand,
+    y: _Operand,
+    out: None = None,
+    threads: SupportsIndex | None = None,
+    progress: _Progress | None = None,
+) -> Any: ...
+@overload
+def axpy(
+    alpha: _Operand,
+    x: _Operand,
+    y: _Operand,
+    out: _Out,
+    threads: SupportsIndex | None = None,
+    progress: _Progress | None = None,
+) -> _Out: ...
+@overload
+def clip(
+    a: _Operand,
+    min: _Operand | None,
+    max: _Operand | None,
+    out: None = None,
+    threads: SupportsIndex | None = None,
+    progress: _Progress | None = None,
+) -> Any: ...
+@overload
+def clip(
+    a: _Operand,
+    min: _Operand | None,
+    max: _Operand | None,
+    out: _Out,
+    threads: SupportsIndex | None = None,
+    progress: _Progress | None = None,
+) -> _Out: ...
+@overload
+def cumsum(
+    a: _Buffer, out: None = None, threads: SupportsIndex | None = None, progress: _Progress | None = None
+) -> Array: ...
+@overload
+def cumsum(a: _Buffer, out: _Out, threads: SupportsIndex | None = None, progress: _Progress | None = None) -> _Out: ...
+def bincount(
+    x: _Buffer, minlength: SupportsIndex = 0, threads: SupportsIndex | None = None, progress: _Progress | None = None
+) -> Array: ...
+def histogram(
+    a: _Buffer,
+    bins: SupportsIndex | _Buffer = 10,
+    range: Iterable[float] | None = None,
+    threads: SupportsIndex | None = None,
+    progress: _Progress | None = None,
+) -> tuple[Array, Array]: ...
+def sum_of_squares(
+    n: SupportsIndex, threads: SupportsIndex | None = None, progress: _Progress | None = None
+) -> int: ...
+def pi(n: SupportsIndex, threads: SupportsIndex | None = None, progress: _Progress | None = None) -> float: ...
+def do_math(
+    start: SupportsIndex = 0,
+    num: SupportsIndex = 10,
+    threads: SupportsIndex | None = None,
+    progress: _Progress | None = None,
+) -> float: ...
 def start_threads(n: SupportsIndex, /) -> None: ...
 def cpu_count() -> int: ...
 def get_num_threads() -> int: ...
