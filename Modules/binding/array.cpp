@@ -8,6 +8,7 @@
 
 #include "binding/array_object.hpp"
 #include "binding/boundary.hpp"
+#include "binding/state.hpp"
 
 namespace binding {
 namespace {
@@ -22,9 +23,19 @@ bool is_contiguous(ArrayObject& array) noexcept {
   return true;
 }
 
+void set_row_major(int ndim, const Py_ssize_t* shape, Py_ssize_t stride, Py_ssize_t* strides) noexcept {
+  for (int axis = ndim - 1; axis >= 0; --axis) {
+    strides[axis] = stride;
+    stride *= std::max(shape[axis], Py_ssize_t{1});
+  }
+}
+
+[[noreturn]] void raise_too_many_dimensions(Py_ssize_t ndim) {
+  raise(PyExc_ValueError, "an Array has at most %d dimensions, got %zd", core::max_dims, ndim);
+}
+
 // Without storage yet.
-Ref allocate(const State& state, core::DType dtype, int ndim) {
-  auto* const type = reinterpret_cast<PyTypeObject*>(state.array_type.get());
+Ref allocate(PyTypeObject* type, core::DType dtype, int ndim) {
   Ref array = own(type->tp_alloc(type, 2 * Py_ssize_t{ndim}));
   new (&as_array(array.get()).storage) core::Storage();
   as_array(array.get()).dtype = dtype;
@@ -34,19 +45,17 @@ Ref allocate(const State& state, core::DType dtype, int ndim) {
 // How many elements. Empty, but with lengths whose product is too large all the same, is too large as well: strides
 // are counted in bytes.
 Py_ssize_t size_of_shape(core::DType dtype, int ndim, const Py_ssize_t* shape) {
-  if (ndim > core::max_dims) {
-    raise(PyExc_ValueError, "Array must have at most %d dimensions, got %d", core::max_dims, ndim);
-  }
+  if (ndim > core::max_dims) raise_too_many_dimensions(ndim);
   Py_ssize_t bytes = static_cast<Py_ssize_t>(core::size_of(dtype));
   bool empty = false;
   for (int axis = 0; axis < ndim; ++axis) {
     if (shape[axis] < 0) {
-      raise(PyExc_ValueError, "Array must have no negative length, got %zd along axis %d", shape[axis], axis);
+      raise(PyExc_ValueError, "an Array has no negative length, got %zd for axis %d", shape[axis], axis);
     }
     if (shape[axis] == 0) {
       empty = true;
     } else if (__builtin_mul_overflow(bytes, shape[axis], &bytes)) {
-      raise(PyExc_OverflowError, "Array of shape %R is too large: its bytes do not fit in an index",
+      raise(PyExc_OverflowError, "an Array of shape %R is too large: its bytes cannot be counted",
             tuple_of(ndim, shape).get());
     }
   }
@@ -61,26 +70,56 @@ Ref tuple_of(int count, const Py_ssize_t* numbers) {
   return tuple;
 }
 
-Ref new_array(const State& state, core::DType dtype, int ndim, const Py_ssize_t* shape) {
-  const Py_ssize_t size = size_of_shape(dtype, ndim, shape);
-  Ref owned = allocate(state, dtype, ndim);
-  ArrayObject& array = as_array(owned.get());
-  Py_ssize_t stride = array.itemsize();
-  for (int axis = ndim - 1; axis >= 0; --axis) {
-    array.shape()[axis] = shape[axis];
-    array.strides()[axis] = stride;
-    stride *= std::max(shape[axis], Py_ssize_t{1});
+Shape shape_from(PyObject* tuple) {
+  const Py_ssize_t ndim = PyTuple_GET_SIZE(tuple);
+  if (ndim > core::max_dims) raise_too_many_dimensions(ndim);
+  Shape shape{static_cast<int>(ndim), {}};
+  for (Py_ssize_t axis = 0; axis < ndim; ++axis) {
+    const Py_ssize_t length = PyNumber_AsSsize_t(PyTuple_GET_ITEM(tuple, axis), PyExc_OverflowError);
+    if (length == -1 && PyErr_Occurred() != nullptr) throw PythonError();
+    shape.lengths[static_cast<std::size_t>(axis)] = length;
   }
+  return shape;
+}
+
+bool same_shape(ArrayObject& a, ArrayObject& b) noexcept {
+  return a.ndim() == b.ndim() && std::equal(a.shape(), a.shape() + a.ndim(), b.shape());
+}
+
+std::byte* Cursor::next() noexcept {
+  std::byte* const here = data_;
+  for (int axis = array_.ndim() - 1; axis >= 0; --axis) {
+    Py_ssize_t& index = index_[static_cast<std::size_t>(axis)];
+    if (++index < array_.shape()[axis]) {
+      data_ += array_.strides()[axis];
+      break;
+    }
+    data_ -= (index - 1) * array_.strides()[axis];
+    index = 0;
+  }
+  return here;
+}
+
+Ref new_array(const State& state, core::DType dtype, int ndim, const Py_ssize_t* shape) {
+  return new_array(reinterpret_cast<PyTypeObject*>(state.array_type.get()), dtype, ndim, shape);
+}
+
+Ref new_array(PyTypeObject* type, core::DType dtype, int ndim, const Py_ssize_t* shape) {
+  const Py_ssize_t size = size_of_shape(dtype, ndim, shape);
+  Ref owned = allocate(type, dtype, ndim);
+  ArrayObject& array = as_array(owned.get());
+  std::copy_n(shape, ndim, array.shape());
+  set_row_major(ndim, shape, array.itemsize(), array.strides());
+  array.contiguous = true;
   array.size = size;
   array.storage = core::Storage(static_cast<std::size_t>(array.nbytes()));
   array.data = array.storage.data();
-  array.contiguous = true;
   array.owner = true;
   return owned;
 }
 
 Ref view_into(ArrayObject& array, std::byte* data, int ndim, const Py_ssize_t* shape, const Py_ssize_t* strides) {
-  Ref owned = allocate(state_of(reinterpret_cast<PyObject*>(&array)), array.dtype, ndim);
+  Ref owned = allocate(Py_TYPE(&array), array.dtype, ndim);
   ArrayObject& view = as_array(owned.get());
   std::copy_n(shape, ndim, view.shape());
   std::copy_n(strides, ndim, view.strides());
@@ -105,22 +144,18 @@ core::View view_of(PyObject* self) noexcept {
 }
 
 Ref copy_of(ArrayObject& array) {
-  Ref copy = new_array(state_of(reinterpret_cast<PyObject*>(&array)), array.dtype, array.ndim(), array.shape());
-  std::byte* to = as_array(copy.get()).data;
-  const auto itemsize = core::size_of(array.dtype);
+  Ref copy = new_array(Py_TYPE(&array), array.dtype, array.ndim(), array.shape());
+  std::byte* const to = as_array(copy.get()).data;
+  const Py_ssize_t itemsize = array.itemsize();
   if (array.contiguous) {
     std::memcpy(to, array.data, static_cast<std::size_t>(array.nbytes()));
   } else {
-    each_element(array, [&](const std::byte* from) {
-      std::memcpy(to, from, itemsize);
-      to += itemsize;
-    });
+    Cursor from(array);
+    for (Py_ssize_t i = 0; i < array.size; ++i) {
+      std::memcpy(to + i * itemsize, from.next(), static_cast<std::size_t>(itemsize));
+    }
   }
   return copy;
-}
-
-bool same_shape(ArrayObject& a, ArrayObject& b) noexcept {
-  return a.ndim() == b.ndim() && std::equal(a.shape(), a.shape() + a.ndim(), b.shape());
 }
 
 namespace {
@@ -134,7 +169,7 @@ Ref Array_new(PyTypeObject* type, PyObject* args, PyObject* kwargs) {
   if (PyArg_ParseTupleAndKeywords(args, kwargs, "O|O:Array", const_cast<char**>(keywords), &object, &dtype) == 0) {
     throw PythonError();
   }
-  return array_from(*state_slot(module_of(type)), object, dtype);
+  return array_from(type, object, dtype == Py_None ? std::nullopt : std::optional(dtype_named(dtype)));
 }
 
 void Array_dealloc(PyObject* self) noexcept {
@@ -205,42 +240,28 @@ Ref Array_tobytes(PyObject* self, PyObject*) {
 
 Ref Array_reshape(PyObject* self, PyObject* args) {
   ArrayObject& array = as_array(self);
-  if (PyTuple_GET_SIZE(args) == 1 && PySequence_Check(PyTuple_GET_ITEM(args, 0)) != 0) {
-    return Array_reshape(self, own(PySequence_Tuple(PyTuple_GET_ITEM(args, 0))).get());
-  }
+  PyObject* const first = PyTuple_GET_SIZE(args) == 1 ? PyTuple_GET_ITEM(args, 0) : nullptr;
+  const bool as_one = first != nullptr && PyIndex_Check(first) == 0;
+  const Ref tuple = as_one ? own(PySequence_Tuple(first)) : Ref::copy(args);
+  Shape shape = shape_from(tuple.get());
   if (!array.contiguous) raise(PyExc_ValueError, "reshape() needs a contiguous Array: copy() it first");
-  const Py_ssize_t count = PyTuple_GET_SIZE(args);
-  if (count > core::max_dims) {
-    raise(PyExc_ValueError, "reshape() takes at most %d lengths, got %zd", core::max_dims, count);
+  const auto begin = shape.lengths.begin();
+  const auto end = begin + shape.ndim;
+  Py_ssize_t size = 0;
+  if (const auto unknown = std::find(begin, end, -1); unknown != end) {
+    *unknown = 1;
+    size = size_of_shape(array.dtype, shape.ndim, shape.lengths.data());
+    *unknown = size == 0 ? 0 : array.size / size;
+    size *= *unknown;
+  } else {
+    size = size_of_shape(array.dtype, shape.ndim, shape.lengths.data());
   }
-  const auto ndim = static_cast<int>(count);
-  std::array<Py_ssize_t, core::max_dims> shape;
-  int unknown = -1;
-  Py_ssize_t known = 1;
-  bool fits = true;
-  for (int axis = 0; axis < ndim; ++axis) {
-    shape[axis] = PyNumber_AsSsize_t(PyTuple_GET_ITEM(args, axis), PyExc_OverflowError);
-    if (shape[axis] == -1 && PyErr_Occurred() != nullptr) throw PythonError();
-    if (shape[axis] == -1 && unknown < 0) {
-      unknown = axis;
-    } else {
-      fits = fits && shape[axis] >= 0 && !__builtin_mul_overflow(known, shape[axis], &known);
-    }
+  if (size != array.size) {
+    raise(PyExc_ValueError, "cannot reshape an Array of %zd elements into %R", array.size, tuple.get());
   }
-  if (unknown >= 0 && fits && known > 0) {
-    shape[unknown] = array.size / known;
-    known *= shape[unknown];
-  }
-  if (!fits || known != array.size || (unknown >= 0 && shape[unknown] < 0)) {
-    raise(PyExc_ValueError, "cannot reshape an Array of %zd elements into %R", array.size, args);
-  }
-  std::array<Py_ssize_t, core::max_dims> strides;
-  Py_ssize_t stride = array.itemsize();
-  for (int axis = ndim - 1; axis >= 0; --axis) {
-    strides[axis] = stride;
-    stride *= std::max(shape[axis], Py_ssize_t{1});
-  }
-  return view_into(array, array.data, ndim, shape.data(), strides.data());
+  Shape strides;
+  set_row_major(shape.ndim, shape.lengths.data(), array.itemsize(), strides.lengths.data());
+  return view_into(array, array.data, shape.ndim, shape.lengths.data(), strides.lengths.data());
 }
 
 Ref Array_sizeof(PyObject* self, PyObject*) {
@@ -251,13 +272,27 @@ Ref Array_sizeof(PyObject* self, PyObject*) {
 
 // Comparison
 
+// Of the same type in C++, of different types as Python does: exactly.
 bool equal_elements(ArrayObject& a, ArrayObject& b) {
-  // Numbers of different types are compared as Python does, exactly.
-  const Ref left = nested_list(a, a.data, 0);
-  const Ref right = nested_list(b, b.data, 0);
-  const int equal = PyObject_RichCompareBool(left.get(), right.get(), Py_EQ);
-  check(equal);
-  return equal != 0;
+  const auto dtype = a.dtype == b.dtype && a.dtype != core::DType::f2 && a.dtype != core::DType::b1
+                         ? std::optional(a.dtype)
+                         : std::nullopt;
+  Cursor left(a);
+  Cursor right(b);
+  for (Py_ssize_t i = 0; i < a.size; ++i) {
+    const std::byte* const x = left.next();
+    const std::byte* const y = right.next();
+    if (dtype) {
+      if (!core::with_type(*dtype, [=](auto type) { return load<decltype(type)>(x) == load<decltype(type)>(y); }))
+        return false;
+    } else {
+      const Ref number = element_to_python(a.dtype, x);
+      const int equal = PyObject_RichCompareBool(number.get(), element_to_python(b.dtype, y).get(), Py_EQ);
+      check(equal);
+      if (equal == 0) return false;
+    }
+  }
+  return true;
 }
 
 Ref Array_compare(PyObject* self, PyObject* other, int operation) {
@@ -272,7 +307,8 @@ Ref Array_compare(PyObject* self, PyObject* other, int operation) {
 constexpr Py_ssize_t longest_text = 1000;  // in elements; of a longer Array both ends of each axis are shown
 constexpr Py_ssize_t shown_at_each_end = 3;
 
-void append_text(std::string& text, ArrayObject& array, const std::byte* data, int axis) {
+// Cold, that is, optimized for size: the compiler would inline it into itself, and again.
+[[gnu::cold]] void append_text(std::string& text, ArrayObject& array, const std::byte* data, int axis) {
   if (axis == array.ndim()) {
     const Ref element = own(PyObject_Repr(element_to_python(array.dtype, data).get()));
     const char* const utf8 = PyUnicode_AsUTF8(element.get());

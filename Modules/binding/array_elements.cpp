@@ -20,13 +20,6 @@ constexpr bool little = std::endian::native == std::endian::little;
 // One element
 
 template <class T>
-T load(const std::byte* data) noexcept {
-  T value;
-  std::memcpy(&value, data, sizeof value);  // an Array in somebody's buffer need not be aligned
-  return value;
-}
-
-template <class T>
 Element store(T value) noexcept {
   Element element{};
   std::memcpy(element.data(), &value, sizeof value);
@@ -74,7 +67,7 @@ Element floating_element(DType dtype, PyObject* number) {
   if (dtype == DType::f8) return store(value);
   if (dtype == DType::f2) {
     Element element{};
-    check(PyFloat_Pack2(value, reinterpret_cast<char*>(element.data()), little));
+    if (PyFloat_Pack2(value, reinterpret_cast<char*>(element.data()), little) < 0) raise_does_not_fit(dtype, number);
     return element;
   }
   const auto rounded = static_cast<float>(value);
@@ -132,8 +125,11 @@ Ref nested_list(ArrayObject& array, const std::byte* data, int axis) {
 }
 
 void swap_bytes(ArrayObject& array) noexcept {
-  const Py_ssize_t itemsize = array.itemsize();
-  each_element(array, [=](std::byte* data) { std::reverse(data, data + itemsize); });
+  Cursor cursor(array);
+  for (Py_ssize_t i = 0; i < array.size; ++i) {
+    std::byte* const data = cursor.next();
+    std::reverse(data, data + array.itemsize());
+  }
 }
 
 // Types by name
@@ -194,22 +190,19 @@ DType dtype_named(PyObject* name) {
 
 namespace {
 
-// The elements one by one, as Python's numbers.
-Ref converted(const State& state, Ref array, DType dtype) {
-  ArrayObject& from = as_array(array.get());
-  if (from.dtype == dtype) return array;
-  Ref converted = new_array(state, dtype, from.ndim(), from.shape());
-  std::byte* to = as_array(converted.get()).data;
-  const auto itemsize = core::size_of(dtype);
-  each_element(from, [&](const std::byte* data) {
-    const Element element = element_from_python(dtype, element_to_python(from.dtype, data).get());
-    std::memcpy(to, element.data(), itemsize);
-    to += itemsize;
-  });
-  return converted;
+// The elements one by one, as Python's numbers: so the rules are those for numbers.
+Ref converted(ArrayObject& array, DType dtype) {
+  Ref result = new_array(Py_TYPE(&array), dtype, array.ndim(), array.shape());
+  std::byte* to = as_array(result.get()).data;
+  Cursor from(array);
+  for (Py_ssize_t i = 0; i < array.size; ++i, to += core::size_of(dtype)) {
+    const Element element = element_from_python(dtype, element_to_python(array.dtype, from.next()).get());
+    std::memcpy(to, element.data(), core::size_of(dtype));
+  }
+  return result;
 }
 
-Ref array_from_buffer(const State& state, PyObject* object) {
+Ref array_from_buffer(PyTypeObject* type, PyObject* object) {
   const HeldBuffer held(object, PyBUF_FULL_RO);
   const Py_buffer& view = held.view;
   const std::optional<Format> format = format_from(view.format == nullptr ? "B" : view.format, view.itemsize);
@@ -219,7 +212,7 @@ Ref array_from_buffer(const State& state, PyObject* object) {
           "with %zd bytes each",
           view.format == nullptr ? "B" : view.format, view.itemsize);
   }
-  Ref array = new_array(state, format->dtype, view.ndim, view.shape);
+  Ref array = new_array(type, format->dtype, view.ndim, view.shape);
   check(PyBuffer_ToContiguous(as_array(array.get()).data, &view, view.len, 'C'));
   if (format->swapped) swap_bytes(as_array(array.get()));
   return array;
@@ -286,10 +279,10 @@ DType common_type(const std::vector<Ref>& numbers) {
   return dtype == DType::b1 || dtype == DType::i8 || dtype == DType::u8 ? dtype : DType::f8;
 }
 
-Ref array_from_numbers(const State& state, PyObject* object, std::optional<DType> dtype) {
+Ref array_from_numbers(PyTypeObject* type, PyObject* object, std::optional<DType> dtype) {
   const Flattened flat(object);
   if (!dtype) dtype = common_type(flat.numbers());
-  Ref array = new_array(state, *dtype, static_cast<int>(flat.shape().size()), flat.shape().data());
+  Ref array = new_array(type, *dtype, static_cast<int>(flat.shape().size()), flat.shape().data());
   std::byte* to = as_array(array.get()).data;
   for (const Ref& number : flat.numbers()) {
     const Element element = element_from_python(*dtype, number.get());
@@ -307,15 +300,10 @@ bool is_single_number(PyObject* object) noexcept {
   return PyNumber_Check(object) != 0 && PySequence_Check(object) == 0;
 }
 
-Ref array_from(const State& state, PyObject* object, core::DType dtype) {
-  if (PyObject_CheckBuffer(object) != 0) return converted(state, array_from_buffer(state, object), dtype);
-  return array_from_numbers(state, object, dtype);
-}
-
-Ref array_from(const State& state, PyObject* object, PyObject* dtype) {
-  if (dtype != Py_None) return array_from(state, object, dtype_named(dtype));
-  if (PyObject_CheckBuffer(object) != 0) return array_from_buffer(state, object);
-  return array_from_numbers(state, object, std::nullopt);
+Ref array_from(PyTypeObject* type, PyObject* object, std::optional<DType> dtype) {
+  if (PyObject_CheckBuffer(object) == 0) return array_from_numbers(type, object, dtype);
+  Ref array = array_from_buffer(type, object);
+  return !dtype || *dtype == as_array(array.get()).dtype ? std::move(array) : converted(as_array(array.get()), *dtype);
 }
 
 }  // namespace binding

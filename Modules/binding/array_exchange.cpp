@@ -26,9 +26,10 @@ int Array_getbuffer(PyObject* self, Py_buffer* view, int flags) {
                     .suboffsets = nullptr,
                     .internal = nullptr};
   const bool row_major = array.contiguous;
-  const bool column_major = PyBuffer_IsContiguous(view, 'F') != 0;
-  if ((asked_for(PyBUF_C_CONTIGUOUS) && !row_major) || (asked_for(PyBUF_F_CONTIGUOUS) && !column_major) ||
-      (asked_for(PyBUF_ANY_CONTIGUOUS) && !row_major && !column_major) || (!asked_for(PyBUF_STRIDES) && !row_major)) {
+  const auto column_major = [=] { return PyBuffer_IsContiguous(view, 'F') != 0; };
+  if ((!row_major && (asked_for(PyBUF_C_CONTIGUOUS) || !asked_for(PyBUF_STRIDES))) ||
+      (asked_for(PyBUF_F_CONTIGUOUS) && !column_major()) ||
+      (asked_for(PyBUF_ANY_CONTIGUOUS) && !row_major && !column_major())) {
     raise(PyExc_BufferError, "the Array is not contiguous in the order that is asked for: copy() it first");
   }
   if (!asked_for(PyBUF_FORMAT)) view->format = nullptr;
@@ -168,17 +169,9 @@ Ref Array_rebuild(PyObject* type, PyObject* args) {
   if (PyArg_ParseTuple(args, "OOsO!:_rebuild", &memory, &dtype, &byteorder, &PyTuple_Type, &lengths) == 0) {
     throw PythonError();
   }
-  const Py_ssize_t ndim = PyTuple_GET_SIZE(lengths);
-  if (ndim > core::max_dims) raise(PyExc_ValueError, "_rebuild() argument 'shape' has too many dimensions: %zd", ndim);
-  std::array<Py_ssize_t, core::max_dims> shape;
-  for (Py_ssize_t axis = 0; axis < ndim; ++axis) {
-    Py_ssize_t& length = shape[static_cast<std::size_t>(axis)];
-    length = PyLong_AsSsize_t(PyTuple_GET_ITEM(lengths, axis));
-    if (length == -1 && PyErr_Occurred() != nullptr) throw PythonError();
-  }
+  const Shape shape = shape_from(lengths);
   const HeldBuffer held(memory, PyBUF_SIMPLE);
-  const State& state = *state_slot(module_of(reinterpret_cast<PyTypeObject*>(type)));
-  Ref owned = new_array(state, dtype_named(dtype), static_cast<int>(ndim), shape.data());
+  Ref owned = new_array(reinterpret_cast<PyTypeObject*>(type), dtype_named(dtype), shape.ndim, shape.lengths.data());
   ArrayObject& array = as_array(owned.get());
   if (held.view.len != array.nbytes()) {
     raise(PyExc_ValueError, "_rebuild() argument 'memory' must have %zd bytes, got %zd", array.nbytes(), held.view.len);

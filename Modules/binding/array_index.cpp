@@ -102,30 +102,28 @@ int Array_assign(PyObject* self, PyObject* key, PyObject* value) {
   if (value == nullptr) raise(PyExc_TypeError, "elements of an Array cannot be deleted");
   const Selection selection = select(array, key);
   const auto itemsize = core::size_of(array.dtype);
-  if (selection.single || is_single_number(value)) {
+  if (selection.single) {
     const Element element = element_from_python(array.dtype, value);
-    if (selection.single) {
-      std::memcpy(selection.data, element.data(), itemsize);
-    } else {
-      each_element(as_array(selected(array, selection).get()),
-                   [&](std::byte* data) { std::memcpy(data, element.data(), itemsize); });
-    }
+    std::memcpy(selection.data, element.data(), itemsize);
     return 0;
   }
-  const Ref target = selected(array, selection);
+  const Ref part = selected(array, selection);
+  ArrayObject& to = as_array(part.get());
+  Cursor cursor(to);
+  if (is_single_number(value)) {
+    const Element element = element_from_python(array.dtype, value);
+    for (Py_ssize_t i = 0; i < to.size; ++i) std::memcpy(cursor.next(), element.data(), itemsize);
+    return 0;
+  }
   // Through a copy: the value may be a part of this very Array.
-  const Ref source = array_from(state_of(self), value, array.dtype);
-  ArrayObject& to = as_array(target.get());
+  const Ref source = array_from(Py_TYPE(self), value, array.dtype);
   ArrayObject& from = as_array(source.get());
   if (!same_shape(to, from)) {
     raise(PyExc_ValueError, "cannot assign elements of shape %R to a part of shape %R",
           tuple_of(from.ndim(), from.shape()).get(), tuple_of(to.ndim(), to.shape()).get());
   }
   const std::byte* next = from.data;
-  each_element(to, [&](std::byte* data) {
-    std::memcpy(data, next, itemsize);
-    next += itemsize;
-  });
+  for (Py_ssize_t i = 0; i < to.size; ++i, next += itemsize) std::memcpy(cursor.next(), next, itemsize);
   return 0;
 }
 

@@ -8,9 +8,10 @@
 
 #include <array>
 #include <cstring>
+#include <optional>
 
 #include "binding/array.hpp"
-#include "binding/state.hpp"
+#include "binding/thread_exit.hpp"
 #include "core/storage.hpp"
 
 namespace binding {
@@ -38,30 +39,37 @@ struct ArrayObject {
 
 inline ArrayObject& as_array(PyObject* self) noexcept { return *reinterpret_cast<ArrayObject*>(self); }
 
-inline const State& state_of(PyObject* array) { return *state_slot(module_of(Py_TYPE(array))); }
-
 // array.cpp
 
+struct Shape {
+  int ndim = 0;
+  std::array<Py_ssize_t, core::max_dims> lengths;
+};
+
+// From a tuple of ints.
+Shape shape_from(PyObject* tuple);
+Ref tuple_of(int count, const Py_ssize_t* numbers);
+bool same_shape(ArrayObject& a, ArrayObject& b) noexcept;
+
+Ref new_array(PyTypeObject* type, core::DType dtype, int ndim, const Py_ssize_t* shape);
 // Another look at the same storage.
 Ref view_into(ArrayObject& array, std::byte* data, int ndim, const Py_ssize_t* shape, const Py_ssize_t* strides);
 // A new Array with the same elements, in row-major order.
 Ref copy_of(ArrayObject& array);
-// The same shape?
-bool same_shape(ArrayObject& a, ArrayObject& b) noexcept;
-Ref tuple_of(int count, const Py_ssize_t* numbers);
 
-// Calls f with the address of each element, in row-major order.
-template <class F>
-void each_element(ArrayObject& array, const F& f) {
-  const int ndim = array.ndim();
-  if (array.size == 0) return;
-  const auto along = [&](const auto& again, int axis, std::byte* data) -> void {
-    if (axis == ndim) return f(data);
-    const Py_ssize_t stride = array.strides()[axis];
-    for (Py_ssize_t i = 0; i < array.shape()[axis]; ++i, data += stride) again(again, axis + 1, data);
-  };
-  along(along, 0, array.data);
-}
+// Goes through the elements in row-major order. Whoever has one knows when to end.
+class Cursor {
+ public:
+  explicit Cursor(ArrayObject& array) noexcept : array_(array), data_(array.data) {
+    for (int axis = 0; axis < array.ndim(); ++axis) index_[static_cast<std::size_t>(axis)] = 0;
+  }
+  std::byte* next() noexcept;
+
+ private:
+  ArrayObject& array_;
+  std::byte* data_;
+  std::array<Py_ssize_t, core::max_dims> index_;
+};
 
 // Somebody's buffer, for as long as this lives.
 struct HeldBuffer {
@@ -79,6 +87,13 @@ struct HeldBuffer {
 // One element's bytes, as many as its type has.
 using Element = std::array<std::byte, 8>;
 
+template <class T>
+T load(const std::byte* data) noexcept {
+  T value;
+  std::memcpy(&value, data, sizeof value);  // an Array in somebody's buffer need not be aligned
+  return value;
+}
+
 // A Python int, float or bool.
 Ref element_to_python(core::DType dtype, const std::byte* data);
 // TypeError for what is no number, or a float where ints are kept; OverflowError for what does not fit.
@@ -90,13 +105,11 @@ Ref nested_list(ArrayObject& array, const std::byte* data, int axis);
 // A number, rather than something that holds numbers?
 bool is_single_number(PyObject* object) noexcept;
 
-// The constructor: a new Array from a buffer, a number or a nested sequence of numbers; dtype may be None.
-Ref array_from(const State& state, PyObject* object, PyObject* dtype);
-Ref array_from(const State& state, PyObject* object, core::DType dtype);
+// A new Array from a buffer, a number or a nested sequence of numbers.
+Ref array_from(PyTypeObject* type, PyObject* object, std::optional<core::DType> dtype);
 core::DType dtype_named(PyObject* name);
 
-// In the other byte order.
-void swap_bytes(ArrayObject& contiguous) noexcept;
+void swap_bytes(ArrayObject& array) noexcept;
 
 // array_index.cpp
 
