@@ -1,8 +1,8 @@
 #include "binding/array.hpp"
 
 #include <algorithm>
+#include <bit>
 #include <cstdint>
-#include <limits>
 #include <new>
 #include <string>
 
@@ -70,34 +70,16 @@ Ref tuple_of(int count, const Py_ssize_t* numbers) {
   return tuple;
 }
 
-Shape shape_from(PyObject* tuple) {
+core::Shape shape_from(PyObject* tuple) {
   const Py_ssize_t ndim = PyTuple_GET_SIZE(tuple);
   if (ndim > core::max_dims) raise_too_many_dimensions(ndim);
-  Shape shape{static_cast<int>(ndim), {}};
-  for (Py_ssize_t axis = 0; axis < ndim; ++axis) {
-    const Py_ssize_t length = PyNumber_AsSsize_t(PyTuple_GET_ITEM(tuple, axis), PyExc_OverflowError);
+  core::Shape shape;
+  for (; shape.ndim < ndim; ++shape.ndim) {
+    const Py_ssize_t length = PyNumber_AsSsize_t(PyTuple_GET_ITEM(tuple, shape.ndim), PyExc_OverflowError);
     if (length == -1 && PyErr_Occurred() != nullptr) throw PythonError();
-    shape.lengths[static_cast<std::size_t>(axis)] = length;
+    shape.lengths[shape.ndim] = length;
   }
   return shape;
-}
-
-bool same_shape(ArrayObject& a, ArrayObject& b) noexcept {
-  return a.ndim() == b.ndim() && std::equal(a.shape(), a.shape() + a.ndim(), b.shape());
-}
-
-std::byte* Cursor::next() noexcept {
-  std::byte* const here = data_;
-  for (int axis = array_.ndim() - 1; axis >= 0; --axis) {
-    Py_ssize_t& index = index_[static_cast<std::size_t>(axis)];
-    if (++index < array_.shape()[axis]) {
-      data_ += array_.strides()[axis];
-      break;
-    }
-    data_ -= (index - 1) * array_.strides()[axis];
-    index = 0;
-  }
-  return here;
 }
 
 Ref new_array(const State& state, core::DType dtype, int ndim, const Py_ssize_t* shape) {
@@ -131,8 +113,9 @@ Ref view_into(ArrayObject& array, std::byte* data, int ndim, const Py_ssize_t* s
   return owned;
 }
 
-core::View view_of(PyObject* self) noexcept {
-  ArrayObject& array = as_array(self);
+core::View view_of(PyObject* array) noexcept { return view_of(as_array(array)); }
+
+core::View view_of(ArrayObject& array) noexcept {
   return {.data = array.data,
           .size = static_cast<std::size_t>(array.size),
           .dtype = array.dtype,
@@ -143,19 +126,26 @@ core::View view_of(PyObject* self) noexcept {
           .strides = array.strides()};
 }
 
-Ref copy_of(ArrayObject& array) {
-  Ref copy = new_array(Py_TYPE(&array), array.dtype, array.ndim(), array.shape());
-  std::byte* const to = as_array(copy.get()).data;
-  const Py_ssize_t itemsize = array.itemsize();
-  if (array.contiguous) {
-    std::memcpy(to, array.data, static_cast<std::size_t>(array.nbytes()));
-  } else {
-    Cursor from(array);
-    for (Py_ssize_t i = 0; i < array.size; ++i) {
-      std::memcpy(to + i * itemsize, from.next(), static_cast<std::size_t>(itemsize));
-    }
-  }
+Ref copy_of(PyTypeObject* type, const core::View& view) {
+  Ref copy = new_array(type, view.dtype, view.ndim, view.shape);
+  copy_elements(view, view_of(copy.get()));
   return copy;
+}
+
+void copy_elements(core::View from, core::View to) noexcept {
+  // As numbers of the same width, since the bits are to stay as they are: no rounding of f2, no 1 for a true b1.
+  constexpr core::DType bits[] = {core::DType::u1, core::DType::u2, core::DType::u4, core::DType::u8};
+  const std::size_t itemsize = core::size_of(to.dtype);
+  from.dtype = to.dtype = bits[std::countr_zero(itemsize)];
+  const core::Walk walk(std::array{to, from}, core::Order::any);
+  if (walk[0].contiguous) return core::gather(walk[1], 0, walk.size(), to.dtype, walk[0].data);
+  alignas(std::uint64_t) std::byte room[4096];
+  std::size_t count = 0;
+  for (std::size_t begin = 0; begin < walk.size(); begin += count) {
+    count = std::min(sizeof room / itemsize, walk.size() - begin);
+    core::gather(walk[1], begin, count, to.dtype, room);
+    core::scatter(room, walk[0], begin, count);
+  }
 }
 
 namespace {
@@ -230,11 +220,11 @@ Ref Array_int(PyObject* self) { return own(PyNumber_Long(Array_item_method(self,
 
 Ref Array_tolist(PyObject* self, PyObject*) { return nested_list(as_array(self), as_array(self).data, 0); }
 
-Ref Array_copy(PyObject* self, PyObject*) { return copy_of(as_array(self)); }
+Ref Array_copy(PyObject* self, PyObject*) { return copy_of(Py_TYPE(self), view_of(self)); }
 
 Ref Array_tobytes(PyObject* self, PyObject*) {
   ArrayObject& array = as_array(self);
-  if (!array.contiguous) return Array_tobytes(copy_of(array).get(), nullptr);
+  if (!array.contiguous) return Array_tobytes(Array_copy(self, nullptr).get(), nullptr);
   return own(PyBytes_FromStringAndSize(reinterpret_cast<const char*>(array.data), array.nbytes()));
 }
 
@@ -243,25 +233,24 @@ Ref Array_reshape(PyObject* self, PyObject* args) {
   PyObject* const first = PyTuple_GET_SIZE(args) == 1 ? PyTuple_GET_ITEM(args, 0) : nullptr;
   const bool as_one = first != nullptr && PyIndex_Check(first) == 0;
   const Ref tuple = as_one ? own(PySequence_Tuple(first)) : Ref::copy(args);
-  Shape shape = shape_from(tuple.get());
+  core::Shape shape = shape_from(tuple.get());
   if (!array.contiguous) raise(PyExc_ValueError, "reshape() needs a contiguous Array: copy() it first");
-  const auto begin = shape.lengths.begin();
-  const auto end = begin + shape.ndim;
+  Py_ssize_t* const end = shape.lengths + shape.ndim;
   Py_ssize_t size = 0;
-  if (const auto unknown = std::find(begin, end, -1); unknown != end) {
+  if (Py_ssize_t* const unknown = std::find(shape.lengths, end, -1); unknown != end) {
     *unknown = 1;
-    size = size_of_shape(array.dtype, shape.ndim, shape.lengths.data());
+    size = size_of_shape(array.dtype, shape.ndim, shape.lengths);
     *unknown = size == 0 ? 0 : array.size / size;
     size *= *unknown;
   } else {
-    size = size_of_shape(array.dtype, shape.ndim, shape.lengths.data());
+    size = size_of_shape(array.dtype, shape.ndim, shape.lengths);
   }
   if (size != array.size) {
     raise(PyExc_ValueError, "cannot reshape an Array of %zd elements into %R", array.size, tuple.get());
   }
-  Shape strides;
-  set_row_major(shape.ndim, shape.lengths.data(), array.itemsize(), strides.lengths.data());
-  return view_into(array, array.data, shape.ndim, shape.lengths.data(), strides.lengths.data());
+  core::Shape strides;
+  set_row_major(shape.ndim, shape.lengths, array.itemsize(), strides.lengths);
+  return view_into(array, array.data, shape.ndim, shape.lengths, strides.lengths);
 }
 
 Ref Array_sizeof(PyObject* self, PyObject*) {
@@ -272,34 +261,39 @@ Ref Array_sizeof(PyObject* self, PyObject*) {
 
 // Comparison
 
-// Of the same type in C++, of different types as Python does: exactly.
-bool equal_elements(ArrayObject& a, ArrayObject& b) {
-  const auto dtype = a.dtype == b.dtype && a.dtype != core::DType::f2 && a.dtype != core::DType::b1
-                         ? std::optional(a.dtype)
-                         : std::nullopt;
-  Cursor left(a);
-  Cursor right(b);
-  for (Py_ssize_t i = 0; i < a.size; ++i) {
-    const std::byte* const x = left.next();
-    const std::byte* const y = right.next();
-    if (dtype) {
-      if (!core::with_type(*dtype, [=](auto type) { return load<decltype(type)>(x) == load<decltype(type)>(y); }))
-        return false;
-    } else {
-      const Ref number = element_to_python(a.dtype, x);
-      const int equal = PyObject_RichCompareBool(number.get(), element_to_python(b.dtype, y).get(), Py_EQ);
-      check(equal);
-      if (equal == 0) return false;
-    }
+template <class T>
+bool equal_elements(const core::Walk& walk) noexcept {
+  const core::Source left(walk, 0);
+  const core::Source right(walk, 1);
+  constexpr std::size_t most = 512;
+  T left_room[most];
+  T right_room[most];
+  std::size_t count = 0;
+  for (std::size_t begin = 0; begin < walk.size(); begin += count) {
+    count = std::min(most, walk.size() - begin);
+    const T* const x = left.read(begin, count, left_room);
+    if (!std::equal(x, x + count, right.read(begin, count, right_room))) return false;
   }
   return true;
+}
+
+bool equal(ArrayObject& a, ArrayObject& b) {
+  if (!std::equal(a.shape(), a.shape() + a.ndim(), b.shape(), b.shape() + b.ndim())) return false;
+  if (a.dtype == b.dtype) {
+    const core::Walk walk(std::array{view_of(a), view_of(b)}, core::Order::any);
+    return core::with_type(a.dtype, [&](auto type) { return equal_elements<decltype(type)>(walk); });
+  }
+  // Numbers of different types, as Python compares them: exactly.
+  const Ref left = nested_list(a, a.data, 0);
+  const int equal = PyObject_RichCompareBool(left.get(), nested_list(b, b.data, 0).get(), Py_EQ);
+  check(equal);
+  return equal != 0;
 }
 
 Ref Array_compare(PyObject* self, PyObject* other, int operation) {
   if (Py_TYPE(other) != Py_TYPE(self) || (operation != Py_EQ && operation != Py_NE))
     return Ref::copy(Py_NotImplemented);
-  const bool equal = same_shape(as_array(self), as_array(other)) && equal_elements(as_array(self), as_array(other));
-  return Ref::copy(equal == (operation == Py_EQ) ? Py_True : Py_False);
+  return Ref::copy(equal(as_array(self), as_array(other)) == (operation == Py_EQ) ? Py_True : Py_False);
 }
 
 // Text

@@ -4,6 +4,7 @@
 
 #include "binding/array_object.hpp"
 #include "binding/boundary.hpp"
+#include "binding/buffer.hpp"
 #include "binding/dlpack.hpp"
 
 namespace binding {
@@ -132,7 +133,7 @@ Ref Array_dlpack(PyObject* self, PyObject* args, PyObject* kwargs) {
   }
   const int copied = copy == Py_None ? 0 : PyObject_IsTrue(copy);
   check(copied);
-  const Ref source = copied != 0 ? copy_of(as_array(self)) : Ref::copy(self);
+  const Ref source = copied != 0 ? copy_of(Py_TYPE(self), view_of(self)) : Ref::copy(self);
   if (max_version == Py_None || pair_from("max_version", max_version)[0] < 1) {
     return capsule_of<dlpack::ManagedTensor>(as_array(source.get()), {});
   }
@@ -152,7 +153,7 @@ Ref Array_reduce_ex(PyObject* self, PyObject* protocol_object) {
   ArrayObject& array = as_array(self);
   const long protocol = PyLong_AsLong(protocol_object);
   if (protocol == -1 && PyErr_Occurred() != nullptr) throw PythonError();
-  const Ref whole = array.contiguous ? Ref::copy(self) : copy_of(array);
+  const Ref whole = array.contiguous ? Ref::copy(self) : copy_of(Py_TYPE(self), view_of(self));
   const Ref memory = protocol >= 5 ? own(PyPickleBuffer_FromObject(whole.get())) : own(PyBytes_FromObject(whole.get()));
   const Ref rebuild = own(PyObject_GetAttrString(reinterpret_cast<PyObject*>(Py_TYPE(self)), "_rebuild"));
   const Ref shape = tuple_of(array.ndim(), array.shape());
@@ -169,15 +170,19 @@ Ref Array_rebuild(PyObject* type, PyObject* args) {
   if (PyArg_ParseTuple(args, "OOsO!:_rebuild", &memory, &dtype, &byteorder, &PyTuple_Type, &lengths) == 0) {
     throw PythonError();
   }
-  const Shape shape = shape_from(lengths);
-  const HeldBuffer held(memory, PyBUF_SIMPLE);
-  Ref owned = new_array(reinterpret_cast<PyTypeObject*>(type), dtype_named(dtype), shape.ndim, shape.lengths.data());
-  ArrayObject& array = as_array(owned.get());
-  if (held.view.len != array.nbytes()) {
-    raise(PyExc_ValueError, "_rebuild() argument 'memory' must have %zd bytes, got %zd", array.nbytes(), held.view.len);
+  const core::Shape shape = shape_from(lengths);
+  const Buffer buffer("_rebuild", "memory", memory, Buffer::read);
+  Ref owned = new_array(reinterpret_cast<PyTypeObject*>(type), dtype_named(dtype), shape.ndim, shape.lengths);
+  core::View bytes = view_of(owned.get());
+  const std::size_t size = buffer.view().size * core::size_of(buffer.view().dtype);
+  if (!buffer.view().contiguous || size != bytes.size * core::size_of(bytes.dtype)) {
+    raise(PyExc_ValueError, "_rebuild() argument 'memory' must be %zd contiguous bytes, got %zu",
+          as_array(owned.get()).nbytes(), size);
   }
-  std::memcpy(array.data, held.view.buf, static_cast<std::size_t>(held.view.len));
-  if (std::string_view(byteorder) != native_order) swap_bytes(array);
+  bytes.data = buffer.view().data;
+  bytes.contiguous = false;  // perhaps not aligned
+  bytes.swapped = std::string_view(byteorder) != native_order;
+  copy_elements(bytes, view_of(owned.get()));
   return owned;
 }
 

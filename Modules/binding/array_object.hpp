@@ -7,12 +7,11 @@
 #pragma once
 
 #include <array>
-#include <cstring>
 #include <optional>
 
 #include "binding/array.hpp"
-#include "binding/thread_exit.hpp"
 #include "core/storage.hpp"
+#include "core/strided.hpp"
 
 namespace binding {
 
@@ -41,58 +40,23 @@ inline ArrayObject& as_array(PyObject* self) noexcept { return *reinterpret_cast
 
 // array.cpp
 
-struct Shape {
-  int ndim = 0;
-  std::array<Py_ssize_t, core::max_dims> lengths;
-};
-
-// From a tuple of ints.
-Shape shape_from(PyObject* tuple);
+// From a tuple of ints. ValueError for too many.
+core::Shape shape_from(PyObject* tuple);
 Ref tuple_of(int count, const Py_ssize_t* numbers);
-bool same_shape(ArrayObject& a, ArrayObject& b) noexcept;
 
 Ref new_array(PyTypeObject* type, core::DType dtype, int ndim, const Py_ssize_t* shape);
+core::View view_of(ArrayObject& array) noexcept;
 // Another look at the same storage.
 Ref view_into(ArrayObject& array, std::byte* data, int ndim, const Py_ssize_t* shape, const Py_ssize_t* strides);
 // A new Array with the same elements, in row-major order.
-Ref copy_of(ArrayObject& array);
-
-// Goes through the elements in row-major order. Whoever has one knows when to end.
-class Cursor {
- public:
-  explicit Cursor(ArrayObject& array) noexcept : array_(array), data_(array.data) {
-    for (int axis = 0; axis < array.ndim(); ++axis) index_[static_cast<std::size_t>(axis)] = 0;
-  }
-  std::byte* next() noexcept;
-
- private:
-  ArrayObject& array_;
-  std::byte* data_;
-  std::array<Py_ssize_t, core::max_dims> index_;
-};
-
-// Somebody's buffer, for as long as this lives.
-struct HeldBuffer {
-  HeldBuffer(PyObject* object, int flags) { check(PyObject_GetBuffer(object, &view, flags)); }
-  HeldBuffer(const HeldBuffer&) = delete;
-  HeldBuffer& operator=(const HeldBuffer&) = delete;
-  ~HeldBuffer() {
-    if (may_release()) unless_ended([this] { PyBuffer_Release(&view); });
-  }
-  Py_buffer view;
-};
+Ref copy_of(PyTypeObject* type, const core::View& view);
+// Elements of one type. `from` is broadcast to the shape of `to`, which must be possible.
+void copy_elements(core::View from, core::View to) noexcept;
 
 // array_elements.cpp
 
 // One element's bytes, as many as its type has.
 using Element = std::array<std::byte, 8>;
-
-template <class T>
-T load(const std::byte* data) noexcept {
-  T value;
-  std::memcpy(&value, data, sizeof value);  // an Array in somebody's buffer need not be aligned
-  return value;
-}
 
 // A Python int, float or bool.
 Ref element_to_python(core::DType dtype, const std::byte* data);
@@ -102,14 +66,13 @@ Element element_from_python(core::DType dtype, PyObject* number);
 // The same for a nested list. `axis` says at which depth `data` is.
 Ref nested_list(ArrayObject& array, const std::byte* data, int axis);
 
-// A number, rather than something that holds numbers?
+// A number, rather than something that holds numbers? NumPy's scalars are numbers with a buffer, its arrays are
+// sequences with a number's methods.
 bool is_single_number(PyObject* object) noexcept;
 
 // A new Array from a buffer, a number or a nested sequence of numbers.
 Ref array_from(PyTypeObject* type, PyObject* object, std::optional<core::DType> dtype);
 core::DType dtype_named(PyObject* name);
-
-void swap_bytes(ArrayObject& array) noexcept;
 
 // array_index.cpp
 
