@@ -2,6 +2,7 @@
 
 #include <pthread.h>
 #include <sched.h>
+#include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -9,7 +10,6 @@
 #include <cstring>
 
 #if THREADMODULE_LINUX
-#include <sys/mman.h>
 #include <sys/syscall.h>
 #endif
 
@@ -45,6 +45,15 @@ void relax(unsigned round) noexcept {
   }
 }
 
+void* map_memory(std::size_t bytes) noexcept {
+  void* const memory = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  return memory == MAP_FAILED ? nullptr : memory;
+}
+
+void unmap_memory(void* memory, std::size_t bytes) noexcept { munmap(memory, bytes); }
+
+void offer_pages(void* memory, std::size_t bytes) noexcept { madvise(memory, bytes, MADV_FREE); }
+
 #if THREADMODULE_LINUX
 
 std::uint64_t native_thread_id() noexcept {
@@ -79,12 +88,10 @@ unsigned cpus_by_affinity() noexcept {
 }
 
 void prefer_huge_pages(void* memory, std::size_t bytes) noexcept {
-  // A huge page has 2 MiB on x86-64, and is given only where all of it lies inside.
-  if (bytes < std::size_t{4} << 20) return;
   const auto page = static_cast<std::uintptr_t>(sysconf(_SC_PAGESIZE));
-  const std::uintptr_t begin = (reinterpret_cast<std::uintptr_t>(memory) + page - 1) / page * page;
-  const std::uintptr_t end = (reinterpret_cast<std::uintptr_t>(memory) + bytes) / page * page;
-  madvise(reinterpret_cast<void*>(begin), end - begin, MADV_HUGEPAGE);  // advice: a failure harms nobody
+  const auto begin = reinterpret_cast<std::uintptr_t>(memory);
+  const std::uintptr_t first = (begin + page - 1) / page * page;
+  madvise(reinterpret_cast<void*>(first), begin + bytes - first, MADV_HUGEPAGE);  // advice: a failure harms nobody
 }
 
 CpuSet affinity() noexcept {

@@ -47,8 +47,14 @@ inline void pause() noexcept {
 // CPUs that the scheduler may run this process on; at least 1.
 unsigned cpus_by_affinity() noexcept;
 
+// Zeroed pages; NULL if there is no memory.
+void* map_memory(std::size_t bytes) noexcept;
+void unmap_memory(void* memory, std::size_t bytes) noexcept;
 // Memory that will be written soon: the system may give it in larger pages, which takes fewer page faults.
 void prefer_huge_pages(void* memory, std::size_t bytes) noexcept;
+// Memory that nobody reads again before writing it: the system may take its pages, and give zeroed ones when it is
+// written.
+void offer_pages(void* memory, std::size_t bytes) noexcept;
 
 // The bytes of the last cache before memory, or a guess.
 std::size_t cache_size() noexcept;
