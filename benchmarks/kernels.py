@@ -2,11 +2,11 @@
 
     python benchmarks/kernels.py [--quick] [--only PATTERN] [--json FILE] [--picture FOLDER] [--wheel FILE]
 
-Peers are measured where they are installed: pip install numba Cython numexpr tbb. Compiled for the occasion, where there
-is a compiler, with -O3 -march=native -ffast-math -fopenmp: the same loops in Cython, a bare extension (a METH_O function
-that gets a buffer, adds it up in a plain loop, releases it) and the machine's limits (beside/limits.cpp: reading, copying
-and so on by pinned threads that spin for each other, on one thread and on all; the best of all ways is the limit).
-What was compiled stays in benchmarks/build. Pictures need matplotlib.
+Peers are measured where they are installed: pip install numba Cython numexpr tbb tbb-devel intel-openmp. Compiled for
+the occasion, where there is a compiler, with -O3 -march=native -ffast-math -fopenmp: the same loops in Cython, a bare
+extension (a METH_O function that gets a buffer, adds it up in a plain loop, releases it) and the machine's limits
+(beside/limits.cpp: reading, copying and so on by pinned threads that spin for each other, on one thread and on all; the
+best of all ways is the limit). What was compiled stays in benchmarks/build. Pictures need matplotlib.
 
 All contenders of a line are measured in turn, round by round, on the same arrays, in another order each round. A figure
 is the median of the rounds, a ratio that of two medians, and more than 1 is faster. So "at most 1.3 times as long" is
@@ -17,10 +17,10 @@ thread of the process runs any more (the workers of libgomp spin for 8 ms), then
 - 256 MB: bytes in a second, read and written; beside the best read bandwidth, or the better memcpy, of the same line.
 - threads: the speed-up over one thread.
 - fork-join: parallel_for for two, both proven present, from C++.
-- cold: a region of 0.85 ms after a sleep; each call's speed-up over the median of its own product's serial loop, which
-  is as cold. The figure of the goal is that of the 90th percentile of calls, "worst" is beside. "burnt": the CPU time
-  of the process for such a call and the 5 ms after it, beyond that of the serial call. "short" regions are too short to
-  gain much. Each contender has a process of its own, since two OpenMP runtimes would be one.
+- cold: a region of so long after a sleep; each call's speed-up over the median of its own product's loop on one thread,
+  which is as cold. "Every time": the figure is the 90th percentile of calls, and "worst" stands beside. Regions of 20
+  and 50 µs are too short to gain much, of those it is the median. "burnt": the CPU time of the process for a call of
+  850 µs and the 5 ms after it, beyond that of one thread. Each contender has a process of its own.
 - busy: as many busy processes beside as there are CPUs; a sum of 40 µs every 2 ms, then such sums back to back.
 - bits: how many different results sum has on 1 to 8 threads, and for ours on each instruction set.
 - import, size: seconds of `import` in a fresh interpreter; the bytes of the wheel.

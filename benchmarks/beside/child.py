@@ -44,7 +44,8 @@ class Child:
         )
 
     def ask(self, what: str, **arguments: Any) -> Any:
-        assert self.process.stdin is not None and self.process.stdout is not None
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
         try:
             print(json.dumps({"what": what, **arguments}), file=self.process.stdin, flush=True)
             answer = json.loads(self.process.stdout.readline())
@@ -70,34 +71,49 @@ def data(n: int) -> np.ndarray[Any, Any]:
     return np.random.default_rng(0).random(n)
 
 
+def argument(name: str, n: int) -> Any:
+    return n if name == "pi" else data(n)
+
+
+@functools.cache
 def ours(name: str, n: int, serial: bool) -> Work:
     import threadmodule
 
     kernel = getattr(threadmodule, name)
-    argument = n if name == "pi" else data(n)
-    return (lambda: kernel(argument, threads=1)) if serial else (lambda: kernel(argument))
-
-
-def numba(name: str, n: int, serial: bool) -> Work:
-    from beside.peers import numba
-
-    kernel = numba(name, not serial)
-    argument = n if name == "pi" else data(n)
-    return lambda: kernel(argument)
-
-
-def cython(name: str, n: int, serial: bool) -> Work:
-    from beside.peers import cython
-
-    kernel = getattr(cython(), f"serial_{name}" if serial else name)
-    argument = n if name == "pi" else data(n)
-    return lambda: kernel(argument)
+    return functools.partial(kernel, argument(name, n), **({"threads": 1} if serial else {}))
 
 
 @functools.cache
+def numba(name: str, n: int) -> Work:
+    from beside.peers import numba
+
+    return functools.partial(numba(name, True), argument(name, n))
+
+
+@functools.cache
+def cython(name: str, n: int) -> Work:
+    from beside.peers import cython
+
+    return functools.partial(getattr(cython(), name), argument(name, n))
+
+
 def work(product: str, name: str, n: int, serial: bool) -> Work:
-    made: Callable[[str, int, bool], Work] = {"ours": ours, "numba": numba, "cython": cython}[product]
-    return made(name, n, serial)
+    """A call; serial: the same loop on one thread, since numba's compiler makes others of those without prange."""
+    if product == "ours":
+        return ours(name, n, serial)
+    set_threads(product, 1 if serial else len(os.sched_getaffinity(0)))
+    return numba(name, n) if product == "numba" else cython(name, n)
+
+
+def set_threads(product: str, threads: int) -> None:
+    if product == "numba":
+        from numba import config, set_num_threads
+
+        set_num_threads(min(threads, config.NUMBA_NUM_THREADS))
+    else:
+        from beside.peers import cython
+
+        cython().set_num_threads(threads)
 
 
 def spent(call: Work) -> float:
@@ -148,23 +164,18 @@ def paced(call: Work, seconds: float, period: float) -> list[float]:
 
 def bits(product: str, n: int, most: int) -> list[str]:
     """The sum on 1 to `most` threads."""
-    if product == "ours":
-        import threadmodule
-
-        return [float(threadmodule.sum(data(n), threads=threads)).hex() for threads in range(1, most + 1)]
-    call = work(product, "sum", n, False)
-    if product == "numba":
-        from numba import config, set_num_threads
-
-        most = min(most, config.NUMBA_NUM_THREADS)
-    else:
-        from beside.peers import cython
-
-        set_num_threads = cython().set_num_threads
-    results = []
+    results: list[str] = []
+    result: Any
     for threads in range(1, most + 1):
-        set_num_threads(threads)
-        results.append(float(call()).hex())  # type: ignore[arg-type]
+        if product == "ours":
+            import threadmodule
+
+            result = threadmodule.sum(data(n), threads=threads)
+        else:
+            call: Callable[[], Any] = work(product, "sum", n, False)
+            set_threads(product, threads)
+            result = call()
+        results.append(float(result).hex())
     return results
 
 
@@ -174,7 +185,8 @@ def answer(product: str, what: str, work_name: str = "", n: int = 0, serial: boo
     if what == "bits":
         return bits(product, n, **rest)
     call = work(product, work_name, n, serial)
-    return {"cold": cold, "hot": hot, "paced": paced}[what](call, **rest)
+    ways: dict[str, Callable[..., Any]] = {"cold": cold, "hot": hot, "paced": paced}
+    return ways[what](call, **rest)
 
 
 def main() -> None:

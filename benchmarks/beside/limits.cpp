@@ -107,11 +107,16 @@ struct Kind {
 };
 
 constexpr Kind kinds[] = {
-    {"read 16 B", total<16, 1>},        {"read 16 B x 4", total<16, 4>},
-    {"read 32 B", total<32, 1>},        {"read 32 B x 4", total<32, 4>},
-    {"read 64 B", total<64, 1>},        {"read 64 B x 4", total<64, 4>},
-    {"memcpy", copy},                  {"copy past caches", stream_copy},
-    {"add", add},                      {"add past caches", stream_add},
+    {"read 16 B", total<16, 1>},
+    {"read 16 B x 4", total<16, 4>},
+    {"read 32 B", total<32, 1>},
+    {"read 32 B x 4", total<32, 4>},
+    {"read 64 B", total<64, 1>},
+    {"read 64 B x 4", total<64, 4>},
+    {"memcpy", copy},
+    {"copy past caches", stream_copy},
+    {"add", add},
+    {"add past caches", stream_add},
     {"sqrt", sqrt},
 };
 

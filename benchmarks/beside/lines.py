@@ -40,7 +40,7 @@ OFFSET = 16
 def array(name: str, n: int) -> Array:
     if name in ("counts", "bins"):
         return np.zeros({"counts": 256, "bins": BINS}[name], np.intp)
-    random = np.random.default_rng(len(name))
+    random = np.random.default_rng(list(name.encode()))
     if name in ("u8", "equal"):
         return random.integers(0, 256, n, np.uint8) if name == "u8" else np.full(n, 7, np.uint8)
     room = np.empty(n * 8 + 128, np.uint8)

@@ -67,7 +67,8 @@ class Row:
     unit: str = "s"
     quartiles: tuple[float, float] | None = None  # of the ratios of single rounds
     others: dict[str, float] = dataclasses.field(default_factory=dict)
-    note: str = ""
+    remark: str = ""  # stands where the others would
+    note: str = ""  # what went wrong
     samples: list[float] = dataclasses.field(default_factory=list)
     n: int = 0
 
@@ -267,6 +268,7 @@ def printed(cells: Iterable[str]) -> None:
 
 def print_row(row: Row, first: bool) -> None:
     others = sorted(row.others.items(), key=lambda item: item[1])
+    listed = ", ".join(f"{name} {shown(figure, row.unit)}" for name, figure in others)
     printed(
         [
             row.line if first else "",
@@ -277,7 +279,7 @@ def print_row(row: Row, first: bool) -> None:
             times(row.ratio),
             "" if row.goal is None else times(row.goal),
             row.verdict,
-            ", ".join(f"{name} {shown(figure, row.unit)}" for name, figure in others) if first else "",
+            row.remark or listed * first,
         ]
     )
 

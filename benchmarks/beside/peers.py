@@ -13,8 +13,9 @@ import shutil
 import subprocess
 import sys
 import sysconfig
+import tempfile
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -73,20 +74,27 @@ def told(command: list[str]) -> None:
         raise Missing(f"{Path(command[0]).name} failed: {(ran.stderr or ran.stdout).strip()[-300:]}")
 
 
-def compiled(source: Path, *extra: str, suffix: str = ".so") -> Path:
+def compiled(
+    source: Path, *more: Path, flags: Iterable[str] = (), link: Iterable[str] = (), suffix: str = ".so"
+) -> Path:
     """Compiles into a folder whose name says from what and how, unless it is there."""
     cxx = source.suffix != ".c"
-    command = [compiler(cxx), *FLAGS, *(["-std=c++20"] if cxx else []), f"-I{sysconfig.get_path('include')}"]
-    key = "\0".join([source.read_text(), *command, *extra, *LINK_FLAGS, sys.version, compiler_version(), machine()])
-    folder = CACHE / hashlib.sha256(key.encode()).hexdigest()[:16]
+    include = [f"-I{sysconfig.get_path('include')}", f"-I{sys.prefix}/include"]
+    command = [compiler(cxx), *FLAGS, *(["-std=c++20"] if cxx else []), *include, *flags]
+    facts = [*command, *link, *LINK_FLAGS, sys.version, compiler_version(), machine()]
+    for path in (source, *more):
+        facts.append(path.read_text())
+    folder = CACHE / hashlib.sha256("\0".join(facts).encode()).hexdigest()[:16]
     target = folder / f"{source.stem}{suffix}"
     if not target.exists():
         folder.mkdir(parents=True, exist_ok=True)
-        object_file, unfinished = folder / f"{os.getpid()}.o", folder / f"{os.getpid()}{suffix}"
-        told([*command, "-c", str(source), "-o", str(object_file)])
-        told([command[0], str(object_file), *extra, *LINK_FLAGS, "-o", str(unfinished)])
-        object_file.unlink()
-        unfinished.replace(target)
+        with tempfile.TemporaryDirectory(dir=folder) as unfinished:
+            objects = []
+            for i, path in enumerate(path for path in (source, *more) if path.suffix != ".hpp"):
+                objects.append(f"{unfinished}/{i}.o")
+                told([*command, "-c", str(path), "-o", objects[-1]])
+            told([command[0], *objects, *link, *LINK_FLAGS, "-o", f"{unfinished}/{target.name}"])
+            Path(unfinished, target.name).replace(target)
     return target
 
 
@@ -97,7 +105,8 @@ def machine() -> str:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:
         return sysconfig.get_platform()
-    facts = dict(map(str.strip, line.split(":", 1)) for line in lines if ":" in line)
+    pairs = (line.partition(":") for line in lines)
+    facts = {key.strip(): value.strip() for key, _, value in pairs}
     widest = next((flag for flag in ("avx512f", "avx2", "sse2") if flag in facts.get("flags", "").split()), "")
     family = f"family {facts['cpu family']} model {facts['model']}" if "cpu family" in facts else ""
     return ", ".join(filter(None, [facts.get("model name", "unknown CPU"), family, widest]))
@@ -116,7 +125,8 @@ def caches() -> list[tuple[str, int]]:
 def extension(source: Path) -> ModuleType:
     path = compiled(source, suffix=sysconfig.get_config_var("EXT_SUFFIX"))
     spec = importlib.util.spec_from_file_location(source.stem, path)
-    assert spec is not None and spec.loader is not None
+    assert spec is not None
+    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
@@ -162,20 +172,23 @@ def numexpr(expression: str, *names: str) -> Callable[..., Any]:
     return functools.partial(made, ex_uses_vml=False)
 
 
+def kinds_of(library: ctypes.CDLL) -> list[str]:
+    library.kind_name.restype, library.kind_name.argtypes = ctypes.c_char_p, [ctypes.c_size_t]
+    names: list[str] = []
+    while name := library.kind_name(len(names)):
+        names.append(name.decode())
+    return names
+
+
 class Limits:
     """What the machine can do, from limits.cpp."""
 
     def __init__(self) -> None:
         self.library = ctypes.CDLL(str(compiled(HERE / "limits.cpp")))
-        self.library.kind_name.restype = ctypes.c_char_p
-        pointer = ctypes.c_void_p
         self.library.seconds.restype = ctypes.c_double
-        self.library.seconds.argtypes = [
-            *(ctypes.c_size_t, ctypes.c_uint, pointer, pointer, pointer, ctypes.c_size_t, ctypes.c_long)
-        ]
-        self.kinds: list[str] = []
-        while name := self.library.kind_name(len(self.kinds)):
-            self.kinds.append(name.decode())
+        a_b_out = [ctypes.c_void_p] * 3
+        self.library.seconds.argtypes = [ctypes.c_size_t, ctypes.c_uint, *a_b_out, ctypes.c_size_t, ctypes.c_long]
+        self.kinds = kinds_of(self.library)
 
     def seconds(self, kind: str, threads: int, n: int, repeat: int, *arrays: np.ndarray[Any, Any] | None) -> float:
         """Of one pass, the mean of so many. arrays: a, b, out."""
@@ -187,3 +200,62 @@ class Limits:
 @functools.cache
 def limits() -> Limits:
     return Limits()
+
+
+class ForkJoin:
+    """A library of fork_join.cpp. missed: how often the other thread was not there."""
+
+    def __init__(self, path: Path) -> None:
+        self.library = ctypes.CDLL(str(path))
+        self.library.fork_join.restype = ctypes.c_double
+        self.library.fork_join.argtypes = [ctypes.c_size_t, ctypes.c_long, ctypes.POINTER(ctypes.c_long)]
+        self.kinds = kinds_of(self.library)
+        self.calls = self.missed = 0
+
+    def seconds(self, kind: str, repeat: int) -> float:
+        missed = ctypes.c_long()
+        spent: float = self.library.fork_join(self.kinds.index(kind), repeat, ctypes.byref(missed))
+        self.calls, self.missed = self.calls + repeat, self.missed + missed.value
+        return spent
+
+
+def fork_joins() -> tuple[dict[str, tuple[ForkJoin, str]], list[str]]:
+    """By the names of the contenders. One library for each, so that what does not compile does no harm."""
+    source, core = HERE / "fork_join.cpp", HERE.parents[1] / "Modules"
+    rest = [*sorted(core.glob("core/**/*.cpp")), *sorted(core.glob("core/**/*.hpp"))]
+    prefix = [f"-L{sys.prefix}/lib", f"-Wl,-rpath,{sys.prefix}/lib"]
+    makers: dict[str, tuple[str, Callable[[], Path]]] = {
+        "round trip": ("round trip", lambda: compiled(source)),
+        "libgomp": ("OpenMP", lambda: compiled(source)),
+        "libomp": ("OpenMP", lambda: compiled_by_clang(source, prefix)),
+        "TBB": ("TBB", lambda: compiled(source, flags=["-DFORK_JOIN_TBB"], link=[*prefix, "-ltbb"])),
+        "ours": ("ours", lambda: compiled(source, *rest, flags=["-DFORK_JOIN_OURS", f"-I{core}", "-fno-fast-math"])),
+    }
+    found: dict[str, tuple[ForkJoin, str]] = {}
+    missing = []
+    for name, (kind, make) in makers.items():
+        try:
+            library = ForkJoin(make())
+        except (Missing, OSError) as error:
+            missing.append(f"{name}: {error}")
+        else:
+            if kind in library.kinds:
+                found[name] = library, kind
+            else:
+                missing.append(f"{name} is not installed")
+    return found, missing
+
+
+def compiled_by_clang(source: Path, prefix: list[str]) -> Path:
+    """With libomp, which has Intel's name if it comes from a wheel."""
+    found = shutil.which("clang++")
+    if found is None:
+        raise Missing("clang++ is not installed")
+    folder = CACHE / "libomp"
+    target = folder / "fork_join.so"
+    if not target.exists() or target.stat().st_mtime < source.stat().st_mtime:
+        folder.mkdir(parents=True, exist_ok=True)
+        library = "libiomp5" if Path(sys.prefix, "lib/libiomp5.so").exists() else "libomp"
+        flags = ["-O3", "-march=native", "-std=c++20", "-fPIC", "-shared", "-pthread", "-w"]
+        told([found, *flags, str(source), f"-fopenmp={library}", *prefix, "-o", str(target)])
+    return target

@@ -75,6 +75,7 @@ def cold(pyplot: Any, rows: list[Row]) -> Any:
             panel.plot([i] * len(ratios), ratios, "_", color=f"C{i}", markersize=14, alpha=0.5)
         panel.axhline(1, color="black", linewidth=0.8)
         panel.set_yscale("log", base=2)
+        panel.yaxis.set_major_formatter(lambda value, _: f"{value:g}x")
         panel.set_xticks(range(len(drawn)), [row.who for row in drawn], rotation=60, ha="right", fontsize=8)
         panel.set_title(line, fontsize=9)
         panel.grid(axis="y", alpha=0.3)

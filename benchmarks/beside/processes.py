@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import functools
-import os
 import random
 import statistics
 import subprocess
@@ -14,14 +13,10 @@ import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any
-
-import threadmodule
 
 from beside import lines, peers
 from beside.child import Child
-from beside.measure import OURS, Effort, Line, Row, measured, settle, timed
-from beside.peers import Missing
+from beside.measure import OURS, Effort, Line, Row, measured, timed
 
 ROOT = Path(__file__).parents[2]
 REGION = 0.00085  # seconds
@@ -97,6 +92,33 @@ def numba_on(effort: Effort, kernel: lines.Kernel, n: int, count: int) -> Callab
     return made
 
 
+def fork_join(run: Run) -> Iterator[Row]:
+    """Two threads, both there, again and again."""
+    section, title = "fork-join", "two threads, hot"
+    if not run.chosen(section, title) or lines.ALL < 2:
+        return
+    found, missing = peers.fork_joins()
+
+    def maker(name: str) -> Callable[[], Callable[[], float]]:
+        library, kind = found[name]
+        repeat = max(1, int(run.effort.sample / 500e-9))
+        return lambda: lambda: library.seconds(kind, repeat)
+
+    taken, _ = measured(Line(section, title, {name: maker(name) for name in found}, []), run.effort)
+    medians = {name: statistics.median(values) for name, values in taken.items()}
+    note = "; ".join(missing)
+    for name, (library, _) in found.items():
+        if library.missed:
+            note += f"; {name}: in {library.missed} of {library.calls} calls the other one did not come in time"
+    trip = medians.pop("round trip", None)
+    mine = medians.pop(OURS, None)
+    if trip is not None:
+        allowed = max(300e-9, 3.5 * trip)
+        yield Row(section, title, OURS, mine, "300 ns, or 3.5 round trips", allowed, 1.0, others={"round trip": trip})
+    for name, figure in medians.items():
+        yield Row(section, title, OURS, mine, name, figure, 1.0, note=note)
+
+
 # Contenders in processes of their own.
 
 CHILDREN: dict[str, tuple[str, dict[str, str]]] = {
@@ -149,29 +171,34 @@ def cold_rows(
     run: Run, section: str, title: str, found: dict[str, Child], name: str, seconds: float, sleep: float
 ) -> Iterator[Row]:
     sizes = {who: child.ask("size", work_name=name, seconds=seconds) for who, child in found.items()}
-    taken: dict[tuple[str, bool], list[list[float]]] = {(who, serial): [] for who in found for serial in (True, False)}
-    order, dice = list(taken), random.Random(0)
-    for _ in range(run.effort.repeats):
-        dice.shuffle(order)
-        for who, serial in order:
+    keys = [(who, serial) for who in found for serial in (True, False)]
+    taken: dict[tuple[str, bool], list[list[float]]] = {key: [] for key in keys}
+    hot: dict[tuple[str, bool], list[float]] = {key: [] for key in keys}
+    dice = random.Random(0)
+    for i in range(run.effort.repeats):
+        for who, serial in dice.sample(keys, len(keys)):
             time.sleep(0.015)  # until the previous one's workers have gone to sleep
             call = {"work_name": name, "n": sizes[who], "serial": serial}
             taken[who, serial].append(found[who].ask("cold", sleep=sleep, **call))
+            if i < run.effort.least:
+                hot[who, serial] += found[who].ask("hot", seconds=0.01, **call)
     short = seconds < REGION / 2
     for who in found:
         alone = statistics.median(took for took, _ in taken[who, True])
         samples = [took for took, _ in taken[who, False]]
         middle, slow = statistics.median(samples), percentile(samples, 90)
-        goal = None if who != OURS else lines.within(1.1) if short else 1.7
-        ratios = [alone / took for took in samples]
-        note = f"{title}, {who}: worst {min(ratios):.2f}x, p10 {alone / slow:.2f}x, median {alone / middle:.2f}x"
+        warm = statistics.median(hot[who, True]) / statistics.median(hot[who, False])
+        remark = f"median {alone / middle:.2f}x, worst {alone / max(samples):.2f}x, back to back {warm:.2f}x"
+        goal = None if who != OURS else lines.within(1.1) if short else 1.7 if name == "pi" else None
         figure = middle if short else slow
-        yield Row(section, title, who, figure, SERIAL, alone, goal, samples=samples, note=note)
+        yield Row(section, title, who, figure, SERIAL, alone, goal, samples=samples, remark=remark)
     if sleep == max(SLEEPS) and not short and name == "pi":
         for who in found:
             burnt = [statistics.median(cpu for _, cpu in taken[who, serial]) for serial in (False, True)]
             goal = 1.0 if who == OURS else None
-            yield Row(section, "burnt beyond that", who, max(burnt[0] - burnt[1], 1e-9), "50 µs of spinning", SPIN, goal)
+            yield Row(
+                section, "burnt beyond that", who, max(burnt[0] - burnt[1], 1e-6), "50 µs of spinning", SPIN, goal
+            )
 
 
 HOG = "import os\nparent = os.getppid()\nwhile os.getppid() == parent:\n    for _ in range(10**6): pass"
@@ -237,14 +264,22 @@ def bits(run: Run) -> Iterator[Row]:
         yield Row(section, title, who, float(len(results)) or None, "one", 1.0, goal, "", note=note)
 
 
+IMPORT = """
+import sys, time
+sys.path[:] = {path!r}
+begin = time.perf_counter()
+import {name}
+print(time.perf_counter() - begin)
+"""
+
+
 def imports(run: Run) -> Iterator[Row]:
     section = "import"
     names = [name for name in ("threadmodule", "numpy", "numexpr", "numba") if run.chosen(section, f"import {name}")]
-    script = "import sys, time\nsys.path[:] = {path!r}\nbegin = time.perf_counter()\nimport {name}\nprint(time.perf_counter() - begin)"
     taken: dict[str, list[float]] = {name: [] for name in names}
     for _ in range(run.effort.rounds):
         for name in names:
-            code = script.format(path=[entry for entry in sys.path[1:] if entry], name=name)
+            code = IMPORT.format(path=[entry for entry in sys.path[1:] if entry], name=name)
             ran = subprocess.run([sys.executable, "-I", "-c", code], capture_output=True, text=True)
             if ran.returncode == 0:
                 taken[name].append(float(ran.stdout))
@@ -282,4 +317,4 @@ def size(run: Run) -> Iterator[Row]:
     yield Row(section, title, OURS, figure, "300 KB", 300e3, 1.0, "B", note=note)
 
 
-SECTIONS: list[Callable[[Run], Iterator[Row]]] = [threads, cold, busy, bits, imports, size]
+SECTIONS: list[Callable[[Run], Iterator[Row]]] = [threads, fork_join, cold, busy, bits, imports, size]
