@@ -65,9 +65,11 @@ double sum_of(std::size_t n, const Term& term) noexcept {
   constexpr std::size_t wide = width<double>;
   constexpr std::size_t vectors = lanes / wide;
   Vector<double> sums[vectors];
+#pragma GCC unroll 16
   for (auto& sum : sums) sum = Vector<double>{} - 0.0;  // x + -0.0 is x, for -0.0 too
   std::size_t i = 0;
   for (; i + lanes <= n; i += lanes) {
+#pragma GCC unroll 16
     for (std::size_t k = 0; k < vectors; ++k) sums[k] += term.vector(i + k * wide);
   }
 #pragma GCC unroll 16
@@ -230,6 +232,7 @@ T extreme(const T* a, std::size_t n) noexcept {
     for (V& v : bests) v = load<V>(a);
     Mask nans{};
     for (; i + vectors * width<T> <= n; i += vectors * width<T>) {
+#pragma GCC unroll 4
       for (std::size_t k = 0; k < vectors; ++k) {
         const V x = load<V>(a + i + k * width<T>);
         bests[k] = Order::before(x, bests[k]) ? x : bests[k];
@@ -442,7 +445,11 @@ struct Sqrt {
 };
 
 template <class Operation, class T>
-void map(T* out, const T* a, const T* b, const T* c, std::size_t n) noexcept {
+void map(void* y, const void* x0, const void* x1, const void* x2, std::size_t n) noexcept {
+  auto* const out = static_cast<T*>(y);
+  const auto* const a = static_cast<const T*>(x0);
+  const auto* const b = static_cast<const T*>(x1);
+  const auto* const c = static_cast<const T*>(x2);
   THREADMODULE_INDEPENDENT
   for (std::size_t i = 0; i < n; ++i) out[i] = Operation::apply(a[i], b[i], c[i]);
 }
@@ -463,10 +470,12 @@ struct Log {
 
 // Of functions that are written for vectors, four of them side by side.
 template <class Function, class T>
-void map_vectors(T* out, const T* a, const T*, const T*, std::size_t n) noexcept {
+void map_vectors(void* y, const void* x, const void*, const void*, std::size_t n) noexcept {
+  auto* const out = static_cast<T*>(y);
+  const auto* const a = static_cast<const T*>(x);
   using V = Vector<T>;
   constexpr std::size_t wide = width<T>;
-  const auto store = [&](std::size_t i, V x) { __builtin_memcpy(out + i, &x, sizeof x); };
+  const auto store = [&](std::size_t i, V v) { __builtin_memcpy(out + i, &v, sizeof v); };
   std::size_t i = 0;
   for (; i + 4 * wide <= n; i += 4 * wide) {
     V x0 = load<V>(a + i);
@@ -481,15 +490,18 @@ void map_vectors(T* out, const T* a, const T*, const T*, std::size_t n) noexcept
   }
   for (; i < n; i += wide) {
     const std::size_t rest = i + wide <= n ? wide : n - i;
-    V x = V{} + T{1};
-    __builtin_memcpy(&x, a + i, rest * sizeof(T));
-    Function::apply(x);
-    __builtin_memcpy(out + i, &x, rest * sizeof(T));
+    V last = V{} + T{1};
+    __builtin_memcpy(&last, a + i, rest * sizeof(T));
+    Function::apply(last);
+    __builtin_memcpy(out + i, &last, rest * sizeof(T));
   }
 }
 
 template <class Operation, class T>
-bool overflows(const T* a, const T* b, const T* c, std::size_t n) noexcept {
+bool overflows(const void* x0, const void* x1, const void* x2, std::size_t n) noexcept {
+  const auto* const a = static_cast<const T*>(x0);
+  const auto* const b = static_cast<const T*>(x1);
+  const auto* const c = static_cast<const T*>(x2);
   std::make_unsigned_t<T> any = 0;  // as wide as the elements, so that it vectorises
   for (std::size_t i = 0; i < n; ++i) {
     any = static_cast<std::make_unsigned_t<T>>(any | static_cast<T>(Operation::overflows(a[i], b[i], c[i])));
@@ -590,7 +602,7 @@ void stream(void* to, const void* from, std::size_t bytes) noexcept {
 template <class T>
 constexpr Loops<T> loops_of() noexcept {
   Loops<T> loops{};
-  const auto map_is = [&](Map operation, MapLoop<T> loop) { loops.map[static_cast<std::size_t>(operation)] = loop; };
+  const auto map_is = [&](Map operation, MapLoop loop) { loops.maps.map[static_cast<std::size_t>(operation)] = loop; };
   map_is(Map::square, map<Square, T>);
   map_is(Map::absolute, map<Absolute, T>);
   map_is(Map::negative, map<Negative, T>);
@@ -605,8 +617,8 @@ constexpr Loops<T> loops_of() noexcept {
     map_is(Map::exp, map_vectors<Exp, T>);
     map_is(Map::log, map_vectors<Log, T>);
   } else {
-    const auto overflow_is = [&](Map operation, OverflowLoop<T> loop) {
-      loops.overflow[static_cast<std::size_t>(operation)] = loop;
+    const auto overflow_is = [&](Map operation, OverflowLoop loop) {
+      loops.maps.overflows[static_cast<std::size_t>(operation)] = loop;
     };
     overflow_is(Map::square, overflows<Square, T>);
     overflow_is(Map::absolute, overflows<Absolute, T>);

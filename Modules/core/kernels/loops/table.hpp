@@ -38,12 +38,16 @@ inline constexpr std::size_t maps = 14;
 
 constexpr bool is_for_floats(Map map) noexcept { return map >= Map::divide; }
 
-template <class T>
-using MapLoop = void (*)(T* out, const T* a, const T* b, const T* c, std::size_t n);
+// The elements of a map's loops have no type here: so the code around them is compiled once, and not for each type.
+using MapLoop = void (*)(void* out, const void* a, const void* b, const void* c, std::size_t n);
 
 // Would an integer result not fit its type?
-template <class T>
-using OverflowLoop = bool (*)(const T* a, const T* b, const T* c, std::size_t n);
+using OverflowLoop = bool (*)(const void* a, const void* b, const void* c, std::size_t n);
+
+struct MapLoops {
+  MapLoop map[maps];
+  OverflowLoop overflows[maps];  // null for a map that cannot overflow, or of floats
+};
 
 // A sum of n <= leaf_size terms: of floats in double precision, of integers exact.
 template <class T>
@@ -56,8 +60,7 @@ using ProductSum =
 // n > 0 elements, n <= leaf_size.
 template <class T>
 struct Loops {
-  MapLoop<T> map[maps];
-  OverflowLoop<T> overflow[maps];  // null for a map that cannot overflow, or of floats
+  MapLoops maps;
   Sum<T> (*sum)(const T* a, std::size_t n);
   ProductSum<T> (*dot)(const T* a, const T* b, std::size_t n);
   T (*min)(const T* a, std::size_t n);  // NaN, if there is one
