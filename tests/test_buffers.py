@@ -5,6 +5,7 @@ from __future__ import annotations
 import array
 import contextlib
 import ctypes
+import inspect
 import mmap
 import struct
 import sys
@@ -372,6 +373,26 @@ def test_an_exporter_that_raises() -> None:
             raise ZeroDivisionError
 
     assert threadmodule.sum(RaisesAtRelease()) == 294
+
+
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="__buffer__ is from Python 3.12")
+def test_an_exporter_that_cannot_be_written() -> None:
+    class ReadOnly:
+        error: type[BaseException] | None = None
+
+        def __buffer__(self, flags: int) -> memoryview:
+            if self.error is not None and flags & inspect.BufferFlags.WRITABLE:
+                raise self.error
+            return memoryview(b"abc")
+
+    out = ReadOnly()
+    for error in (None, BufferError, ValueError, RuntimeError):  # exporters refuse in many ways
+        out.error = error
+        with pytest.raises(BufferError, match="argument 'out' must be writable, got a read-only ReadOnly"):
+            threadmodule.square(bytearray(3), out)
+    out.error = KeyboardInterrupt
+    with pytest.raises(KeyboardInterrupt):
+        threadmodule.square(bytearray(3), out)
 
 
 def test_more_elements_than_32_bits_count(tmp_path: Path) -> None:
