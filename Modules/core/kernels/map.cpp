@@ -118,12 +118,11 @@ bool run_contiguous(MapLoop each, DType loop, double cost, const View& out, std:
 
 // ---- Integers that overflow
 
-constexpr const char* names[] = {"square", "abs",  "negative", "add",  "subtract", "multiply", "axpy",
-                                 "clip",   "add",  "multiply", "divide", "sqrt",   "exp",      "log"};
+constexpr const char* names[] = {"square", "abs", "negative", "add",    "subtract", "multiply", "axpy",
+                                 "clip",   "add", "multiply", "divide", "sqrt",     "exp",      "log"};
 static_assert(std::size(names) == maps);
 
-[[noreturn]] void raise_overflow(Map operation, DType loop, std::size_t index,
-                                 std::span<const void* const> operands) {
+[[noreturn]] void raise_overflow(Map operation, DType loop, std::size_t index, std::span<const void* const> operands) {
   std::string held;
   with_type(loop, [&](auto zero) {
     for (const void* operand : operands) {

@@ -27,9 +27,8 @@ using Part = std::conditional_t<std::is_floating_point_v<T>, double, Wide>;
 
 template <class T>
 Number sum_of(const View& a, Control& control) {
-  return reduce_array<Part<T>, T>(
-      control, cost_of_reading<T>, a, Order::any,
-      [](const T* x, std::size_t n, std::size_t) { return widened(loops<T>().sum(x, n)); });
+  return reduce_array<Part<T>, T>(control, cost_of_reading<T>, a, Order::any,
+                                  [](const T* x, std::size_t n, std::size_t) { return widened(loops<T>().sum(x, n)); });
 }
 
 // ---- The least and the greatest
@@ -58,20 +57,21 @@ struct Extreme {
 };
 
 template <class T>
-Extreme<T> extreme_of(const View& a, Order order, bool least, Control& control) {
+[[gnu::noinline]] Extreme<T> extreme_of(const View& a, Order order, bool least, Control& control) {
   const auto loop = least ? loops<T>().min : loops<T>().max;
   return reduce_array<Extreme<T>, T>(
-      control, cost_of_reading<T>, a, order, [&](const T* x, std::size_t n, std::size_t first) {
-        return Extreme<T>{loop(x, n), first, least};
-      });
+      control, cost_of_reading<T>, a, order,
+      [&](const T* x, std::size_t n, std::size_t first) { return Extreme<T>{loop(x, n), first, least}; });
 }
 
 Number value_of(const View& a, bool least, Control& control) {
   return with_type(a.dtype, [&](auto zero) -> Number {
     using T = decltype(zero);
     const T value = extreme_of<T>(a, Order::any, least, control).value;
-    if constexpr (std::is_floating_point_v<T>) return double{value};
-    else return Wide(Int128{value});
+    if constexpr (std::is_floating_point_v<T>)
+      return double{value};
+    else
+      return Wide(Int128{value});
   });
 }
 
@@ -116,9 +116,9 @@ decltype(auto) with_float_type(DType dtype, F&& f) {
 
 template <class T>
 double scaled_squares(const View& a, double factor, Control& control) {
-  const auto& loop = std::get<FloatLoops<T>>(tables().of_float).sum_of_scaled_squares;
+  const auto loop = std::get<SumOfSquares<T>>(tables().sum_of_squares);
   return reduce_array<double, T>(control, cost_of_reading<T>, a, Order::any,
-                                 [&](const T* x, std::size_t n, std::size_t) { return loop(x, factor, n); });
+                                 [&](const T* x, std::size_t n, std::size_t) { return loop(x, 0, factor, n); });
 }
 
 }  // namespace
@@ -136,9 +136,9 @@ Number dot(const View& a, const View& b, DType loop, Control& control) {
   return with_type(loop, [&](auto zero) -> Number {
     using T = decltype(zero);
     if (a.size == 0) return std::is_floating_point_v<T> ? Number(0.0) : Number(Wide());
-    return reduce_arrays<Part<T>, T>(
-        control, 2 * cost_of_reading<T>, a, b,
-        [](const T* x, const T* y, std::size_t n) { return widened(loops<T>().dot(x, y, n)); });
+    return reduce_arrays<Part<T>, T>(control, 2 * cost_of_reading<T>, a, b, [](const T* x, const T* y, std::size_t n) {
+      return widened(loops<T>().dot(x, y, n));
+    });
   });
 }
 
@@ -161,13 +161,13 @@ double squared_deviations(const View& a, Control& control) {
   if (a.size == 0) return 0;
   return with_float_type(a.dtype, [&](auto zero) {
     using T = decltype(zero);
-    const auto& loop = std::get<FloatLoops<T>>(tables().of_float).sum_of_squared_differences;
+    const auto loop = std::get<SumOfSquares<T>>(tables().sum_of_squares);
     // A leaf is read from memory once; the second time it is in the level-1 cache.
     return reduce_array<Moments, T>(control, 2 * cost_of_reading<T>, a, Order::any,
                                     [&](const T* x, std::size_t n, std::size_t) {
                                       const auto count = static_cast<double>(n);
                                       const double mean = loops<T>().sum(x, n) / count;
-                                      return Moments{count, mean, loop(x, mean, n)};
+                                      return Moments{count, mean, loop(x, mean, 1, n)};
                                     })
         .squares;
   });
@@ -193,11 +193,13 @@ double exact_sum(const View& a, Control& control) {
   constexpr double cost = 1.5;
   return with_float_type(a.dtype, [&](auto zero) {
     using T = decltype(zero);
-    return reduce_array<ExactSum, T>(control, cost, a, Order::any, [](const T* x, std::size_t n, std::size_t) {
-             ExactSum sum;
-             sum.add(x, n);
-             return sum;
-           }).value();
+    return reduce_array<ExactSum, T>(control, cost, a, Order::any,
+                                     [](const T* x, std::size_t n, std::size_t) {
+                                       ExactSum sum;
+                                       sum.add(x, n);
+                                       return sum;
+                                     })
+        .value();
   });
 }
 
@@ -207,11 +209,13 @@ double exact_dot(const View& a, const View& b, DType loop, Control& control) {
   return with_float_type(loop, [&](auto zero) {
     using T = decltype(zero);
     using Sum = std::conditional_t<sizeof(T) == 4, ExactSum, ExactDot>;
-    return reduce_arrays<Sum, T>(control, cost, a, b, [](const T* x, const T* y, std::size_t n) {
-             Sum sum;
-             sum.add_products(x, y, n);
-             return sum;
-           }).value();
+    return reduce_arrays<Sum, T>(control, cost, a, b,
+                                 [](const T* x, const T* y, std::size_t n) {
+                                   Sum sum;
+                                   sum.add_products(x, y, n);
+                                   return sum;
+                                 })
+        .value();
   });
 }
 

@@ -57,7 +57,8 @@ void scan_floats(const View& a, const View& out, Control& control) {
     alignas(64) T room[leaf_size];
     for (std::size_t i = chunk.begin; i < chunk.end; i += leaf_size) {
       const std::size_t n = std::min(leaf_size, chunk.end - i);
-      add_up(static_cast<const T*>(input.read(i, n, room)), n, &before[i / segment], [](std::size_t, std::size_t, double) {});
+      add_up(static_cast<const T*>(input.read(i, n, room)), n, &before[i / segment],
+             [](std::size_t, std::size_t, double) {});
     }
   };
   if (segments > 1) {
@@ -78,9 +79,8 @@ void scan_floats(const View& a, const View& out, Control& control) {
       double unused[together];
       const double* const base = &before[i / segment];
       T* const y = sink.room(i, out_room);
-      add_up(static_cast<const T*>(input.read(i, n, room)), n, unused, [&](std::size_t k, std::size_t s, double running) {
-        y[k] = static_cast<T>(base[s] + running);
-      });
+      add_up(static_cast<const T*>(input.read(i, n, room)), n, unused,
+             [&](std::size_t k, std::size_t s, double running) { y[k] = static_cast<T>(base[s] + running); });
       sink.commit(i, n, y);
     }
   };
@@ -126,8 +126,7 @@ void scan_integers(const View& a, const View& out, Control& control) {
   Int128 total = 0;
   for (std::size_t s = 0; s < spans.size(); ++s) {
     Span& span = spans[s];
-    if (total + span.least < std::numeric_limits<T>::min() ||
-        total + span.greatest > std::numeric_limits<T>::max()) {
+    if (total + span.least < std::numeric_limits<T>::min() || total + span.greatest > std::numeric_limits<T>::max()) {
       throw std::overflow_error(std::string("cumsum() does not fit in ") + name_of(out.dtype) +
                                 " from an index between " + std::to_string(s * leaf_size) + " and " +
                                 std::to_string(std::min(a.size, (s + 1) * leaf_size) - 1) + " on");

@@ -6,9 +6,8 @@ namespace core {
 
 Wide sum_of_squares(std::uint64_t n, Control& control) {
   if (n == 0) return {};
-  return reduce<Wide>(control, cost_of_series, n, [](std::uint64_t begin, std::uint64_t end) {
-    return Wide(tables().series.squares(begin, end));
-  });
+  return reduce<Wide>(control, cost_of_series, n,
+                      [](std::uint64_t begin, std::uint64_t end) { return Wide(tables().series.squares(begin, end)); });
 }
 
 double pi(std::uint64_t n, Control& control) {

@@ -72,15 +72,17 @@ double sum_of(std::size_t n, const Term& term) noexcept {
 #pragma GCC unroll 16
     for (std::size_t k = 0; k < vectors; ++k) sums[k] += term.vector(i + k * wide);
   }
-#pragma GCC unroll 16
-  for (std::size_t k = 0; k < vectors; ++k, i += wide) {
-    if (i + wide <= n) {
-      sums[k] += term.vector(i);
-    } else if (i < n) {
-      double rest[wide];
-      for (std::size_t j = 0; j < wide; ++j) rest[j] = i + j < n ? term.scalar(i + j) : -0.0;
-      sums[k] += load<Vector<double>>(rest);
+  if (i < n) {
+    double rest[lanes];
+    std::size_t k = 0;
+    for (; i + k + wide <= n; k += wide) {
+      const Vector<double> terms = term.vector(i + k);
+      __builtin_memcpy(rest + k, &terms, sizeof terms);
     }
+    for (; i + k < n; ++k) rest[k] = term.scalar(i + k);
+    for (; k < lanes; ++k) rest[k] = -0.0;
+#pragma GCC unroll 16
+    for (std::size_t v = 0; v < vectors; ++v) sums[v] += load<Vector<double>>(rest + v * wide);
   }
 #pragma GCC unroll 16
   for (std::size_t half = vectors / 2; half > 0; half /= 2) {
@@ -111,35 +113,23 @@ struct Products {
 };
 
 template <class T>
-struct SquaredDifferences {
+struct Squares {
   const T* a;
   double from;
-  Vector<double> vector(std::size_t i) const noexcept {
-    const Vector<double> difference = load_doubles(a + i) - from;
-    return difference * difference;
-  }
-  double scalar(std::size_t i) const noexcept { return (double{a[i]} - from) * (double{a[i]} - from); }
-};
-
-template <class T>
-struct ScaledSquares {
-  const T* a;
   double factor;
   Vector<double> vector(std::size_t i) const noexcept {
-    const Vector<double> scaled = load_doubles(a + i) * factor;
-    return scaled * scaled;
+    const Vector<double> x = (load_doubles(a + i) - from) * factor;
+    return x * x;
   }
-  double scalar(std::size_t i) const noexcept { return (double{a[i]} * factor) * (double{a[i]} * factor); }
+  double scalar(std::size_t i) const noexcept {
+    const double x = (double{a[i]} - from) * factor;
+    return x * x;
+  }
 };
 
 template <class T>
-double sum_of_squared_differences(const T* a, double from, std::size_t n) noexcept {
-  return sum_of(n, SquaredDifferences<T>{a, from});
-}
-
-template <class T>
-double sum_of_scaled_squares(const T* a, double factor, std::size_t n) noexcept {
-  return sum_of(n, ScaledSquares<T>{a, factor});
+double sum_of_squares(const T* a, double from, double factor, std::size_t n) noexcept {
+  return sum_of(n, Squares<T>{a, from, factor});
 }
 
 // ---- Sums of integers
@@ -640,11 +630,6 @@ constexpr Loops<T> loops_of() noexcept {
   return loops;
 }
 
-template <class T>
-constexpr FloatLoops<T> float_loops_of() noexcept {
-  return {sum_of_squared_differences<T>, sum_of_scaled_squares<T>};
-}
-
 }  // namespace
 
 #define THREADMODULE_JOINED(a, b) a##b
@@ -654,7 +639,7 @@ constinit const Tables THREADMODULE_TABLES(THREADMODULE_TIER) = {
     {loops_of<std::int8_t>(), loops_of<std::int16_t>(), loops_of<std::int32_t>(), loops_of<std::int64_t>(),
      loops_of<std::uint8_t>(), loops_of<std::uint16_t>(), loops_of<std::uint32_t>(), loops_of<std::uint64_t>(),
      loops_of<float>(), loops_of<double>()},
-    {float_loops_of<float>(), float_loops_of<double>()},
+    {sum_of_squares<float>, sum_of_squares<double>},
     {pi, distances, squares},
     find_bins,
     stream,
