@@ -577,7 +577,7 @@ def test_no_copy(dtype: str) -> None:
 
 
 def test_alignment() -> None:
-    arrays = [Array(range(n)) for n in itertools.chain(range(100), [10_000, 1_000_000, 6_000_000])]
+    arrays = [Array(bytes(n)) for n in itertools.chain(range(100), [10_000, 8_000_000, 48_000_000])]
     assert all(np.asarray(a).ctypes.data % 64 == 0 for a in arrays)
 
 
@@ -855,47 +855,47 @@ def test_no_memory() -> None:
         Array(np.broadcast_to(np.zeros(1), 2**58))
 
 
-@pytest.mark.parametrize(
-    "call",
-    [
-        lambda a: Array(a),
-        lambda a: Array([[1, 2.5], [True, 4]]),
-        lambda a: outcome(lambda: Array([1, [2]])),
-        lambda a: outcome(lambda: Array([1, "x"], "f8")),
-        lambda a: outcome(lambda: Array(["x"])),
-        lambda a: outcome(lambda: Array([1], "x")),
-        lambda a: a[1:, ::-1],
-        lambda a: a[0, 0],
-        lambda a: outcome(lambda: a[9]),
-        lambda a: outcome(lambda: a["x"]),
-        lambda a: a.__setitem__(0, [1, 2, 3]),
-        lambda a: a.__setitem__(0, 1.5),
-        lambda a: a.__setitem__(0, a[1]),
-        lambda a: outcome(lambda: a.__setitem__(0, [1])),
-        lambda a: a.T.copy(),
-        lambda a: a.tolist(),
-        lambda a: repr(a),
-        lambda a: a == a.T,
-        lambda a: a == Array([[1]]),
-        lambda a: (a.shape, a.strides, a.dtype, a.format),
-        lambda a: outcome(lambda: a.reshape(7)),
-        lambda a: a.reshape(-1),
-        lambda a: memoryview(a),
-        lambda a: np.asarray(a),
-        lambda a: np.from_dlpack(a),
-        lambda a: a.__dlpack__(),
-        lambda a: a.__dlpack__(max_version=(1, 0), copy=True),
-        lambda a: outcome(lambda: a.__dlpack__(dl_device=(2, 0))),
-        lambda a: pickle.loads(pickle.dumps(a)),
-        lambda a: pickle.loads(pickle.dumps(a, 2)),
-        lambda a: weakref.ref(a),
-        lambda a: list(a),
-        lambda a: outcome(lambda: bool(a)),
-    ],
-)
-def test_no_leak(call: Callable[[Array], object]) -> None:
+CALLS: list[Callable[[Array], object]] = [
+    lambda a: Array(a),
+    lambda a: Array([[1, 2.5], [True, 4]]),
+    lambda a: outcome(lambda: Array([1, [2]])),
+    lambda a: outcome(lambda: Array([1, "x"], "f8")),
+    lambda a: outcome(lambda: Array(["x"])),
+    lambda a: outcome(lambda: Array([1], "x")),
+    lambda a: a[1:, ::-1],
+    lambda a: a[0, 0],
+    lambda a: outcome(lambda: a[9]),
+    lambda a: outcome(lambda: a["x"]),
+    lambda a: a.__setitem__(0, [1, 2, 3]),
+    lambda a: a.__setitem__(0, 1.5),
+    lambda a: a.__setitem__(0, a[1]),
+    lambda a: outcome(lambda: a.__setitem__(0, [1])),
+    lambda a: a.T.copy(),
+    lambda a: a.tolist(),
+    lambda a: repr(a),
+    lambda a: a == a.T,
+    lambda a: a == Array([[1]]),
+    lambda a: (a.shape, a.strides, a.dtype, a.format),
+    lambda a: outcome(lambda: a.reshape(7)),
+    lambda a: a.reshape(-1),
+    lambda a: memoryview(a),
+    lambda a: np.asarray(a),
+    lambda a: np.from_dlpack(a),
+    lambda a: a.__dlpack__(),
+    lambda a: a.__dlpack__(max_version=(1, 0), copy=True),
+    lambda a: outcome(lambda: a.__dlpack__(dl_device=(2, 0))),
+    lambda a: pickle.loads(pickle.dumps(a)),
+    lambda a: pickle.loads(pickle.dumps(a, 2)),
+    lambda a: weakref.ref(a),
+    lambda a: list(a),
+    lambda a: outcome(lambda: bool(a)),
+]
+
+
+def test_no_leak() -> None:
     a = Array([[1.5, 2.5, 3.5], [4.5, 5.5, 6.5]])
-    assert leaked_blocks(lambda: call(a)) <= 5
+    if leaked_blocks(lambda: [call(a) for call in CALLS]) > 5:
+        assert [i for i, call in enumerate(CALLS) if leaked_blocks(lambda call=call: call(a)) > 5] == []
 
 
 @pytest.mark.skipif(not LINUX, reason="looks into /proc")
