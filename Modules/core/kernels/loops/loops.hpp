@@ -248,7 +248,8 @@ T extreme(const T* a, std::size_t n) noexcept {
 }
 
 template <class T>
-std::size_t count_nonzero(const T* a, std::size_t n) noexcept {
+std::size_t count_nonzero(const void* x, std::size_t n) noexcept {
+  const auto* const a = static_cast<const T*>(x);
   // Counted in integers as wide as T, so that a comparison's mask can be added as it is; a byte counts to 127.
   using Count = std::conditional_t<
       sizeof(T) == 1, std::int8_t,
@@ -266,24 +267,28 @@ std::size_t count_nonzero(const T* a, std::size_t n) noexcept {
 
 // ---- Maps
 //
-// Integers are computed as unsigned, and no narrower than int: defined also where a result does not fit, which the
-// check before should have found, unless another thread changes the input meanwhile.
+// Integers are computed modulo a power of two: defined also where a result does not fit, which the check before should
+// have found, unless another thread changes the input meanwhile. So signed and unsigned ones share their loops.
 
 template <class T>
-struct ArithmeticOf {
+struct WrappingOf {
   using type = T;
 };
 template <class T>
   requires std::is_integral_v<T>
-struct ArithmeticOf<T> {
-  using type = std::common_type_t<std::make_unsigned_t<T>, unsigned>;
+struct WrappingOf<T> {
+  using type = std::make_unsigned_t<T>;
 };
 template <class T>
-using Arithmetic = typename ArithmeticOf<T>::type;
+using Wrapping = typename WrappingOf<T>::type;
 
+// No narrower than int, to which C++ would promote it: and signed overflow is undefined.
 template <class T>
-[[gnu::always_inline]] inline Arithmetic<T> wrap(T x) noexcept {
-  return static_cast<Arithmetic<T>>(x);
+[[gnu::always_inline]] inline auto wrap(T x) noexcept {
+  if constexpr (std::is_integral_v<T>)
+    return static_cast<std::common_type_t<std::make_unsigned_t<T>, unsigned>>(x);
+  else
+    return x;
 }
 
 template <class T>
@@ -593,13 +598,14 @@ template <class T>
 constexpr Loops<T> loops_of() noexcept {
   Loops<T> loops{};
   const auto map_is = [&](Map operation, MapLoop loop) { loops.maps.map[static_cast<std::size_t>(operation)] = loop; };
-  map_is(Map::square, map<Square, T>);
+  using U = Wrapping<T>;
+  map_is(Map::square, map<Square, U>);
   map_is(Map::absolute, map<Absolute, T>);
-  map_is(Map::negative, map<Negative, T>);
-  map_is(Map::add, map<Add, T>);
-  map_is(Map::subtract, map<Subtract, T>);
-  map_is(Map::multiply, map<Multiply, T>);
-  map_is(Map::axpy, map<Axpy, T>);
+  map_is(Map::negative, map<Negative, U>);
+  map_is(Map::add, map<Add, U>);
+  map_is(Map::subtract, map<Subtract, U>);
+  map_is(Map::multiply, map<Multiply, U>);
+  map_is(Map::axpy, map<Axpy, U>);
   map_is(Map::clip, map<Clip, T>);
   if constexpr (std::is_floating_point_v<T>) {
     map_is(Map::divide, map<Divide, T>);
@@ -611,12 +617,12 @@ constexpr Loops<T> loops_of() noexcept {
       loops.maps.overflows[static_cast<std::size_t>(operation)] = loop;
     };
     overflow_is(Map::square, overflows<Square, T>);
-    overflow_is(Map::absolute, overflows<Absolute, T>);
     overflow_is(Map::negative, overflows<Negative, T>);
     overflow_is(Map::add, overflows<Add, T>);
     overflow_is(Map::subtract, overflows<Subtract, T>);
     overflow_is(Map::multiply, overflows<Multiply, T>);
     overflow_is(Map::axpy, overflows<Axpy, T>);
+    if (std::is_signed_v<T>) overflow_is(Map::absolute, overflows<Absolute, T>);
   }
   if constexpr (std::is_same_v<T, std::uint8_t>) {
     map_is(Map::either, map<Either, T>);
@@ -626,7 +632,7 @@ constexpr Loops<T> loops_of() noexcept {
   loops.dot = dot<T>;
   loops.min = extreme<Less, T>;
   loops.max = extreme<Greater, T>;
-  loops.count_nonzero = count_nonzero<T>;
+  loops.count_nonzero = count_nonzero<U>;
   return loops;
 }
 

@@ -65,7 +65,7 @@ struct Loops {
   ProductSum<T> (*dot)(const T* a, const T* b, std::size_t n);
   T (*min)(const T* a, std::size_t n);  // NaN, if there is one
   T (*max)(const T* a, std::size_t n);
-  std::size_t (*count_nonzero)(const T* a, std::size_t n);
+  std::size_t (*count_nonzero)(const void* a, std::size_t n);
 };
 
 // The sum of ((a[i] - from) * factor)^2.
