@@ -1,9 +1,11 @@
 // What it costs to have two threads do something and to wait for both: our parallel_for, OpenMP, TBB, and bare
 // spinning. All calls prove that both were there: the caller, in its part, waits until the other one has begun its own.
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <cstddef>
 #include <thread>
+#include <vector>
 #ifdef FORK_JOIN_OURS
 #include "core/parallel.hpp"
 #endif
@@ -15,6 +17,8 @@
 namespace {
 
 using Clock = std::chrono::steady_clock;
+
+constexpr int batch = 10;  // calls, between two looks at the clock
 
 struct Meeting {
   alignas(64) std::atomic<long> other{0};  // how often it has come
@@ -31,7 +35,7 @@ void part() noexcept {
     return;
   }
   for (int i = 0; meeting.other.load(std::memory_order_acquire) < meeting.call; i++) {
-    if (i == 20'000) {
+    if (i == 100'000) {
       meeting.missed++;
       return;
     }
@@ -103,15 +107,20 @@ double timed(Call call, long repeat, long* missed) {
     call();
   }
   meeting.missed = 0;
-  const auto begin = Clock::now();
-  for (long i = 0; i < repeat; i++) {
-    meeting.call++;
-    call();
+  std::vector<double> batches;
+  for (long i = 0; i < repeat; i += batch) {
+    const auto begin = Clock::now();
+    for (long j = 0; j < batch; j++) {
+      meeting.call++;
+      call();
+    }
+    batches.push_back(std::chrono::duration<double>(Clock::now() - begin).count() / batch);
   }
-  const std::chrono::duration<double> spent = Clock::now() - begin;
   is_caller = false;
   *missed = meeting.missed;
-  return spent.count() / static_cast<double>(repeat);
+  const auto middle = batches.begin() + static_cast<std::ptrdiff_t>(batches.size() / 2);
+  std::nth_element(batches.begin(), middle, batches.end());
+  return *middle;
 }
 
 struct Kind {
@@ -139,7 +148,7 @@ extern "C" const char* kind_name(std::size_t kind) {
   return kind < sizeof kinds / sizeof *kinds ? kinds[kind].name : nullptr;
 }
 
-// Seconds of a call, the mean of `repeat`; and how often the other thread did not come.
+// Seconds of a call, the median over `repeat`; and how often the other thread did not come.
 extern "C" double fork_join(std::size_t kind, long repeat, long* missed) {
   if (kinds[kind].call != nullptr) return timed(kinds[kind].call, repeat, missed);
   Spinner spinner;

@@ -101,15 +101,14 @@ def fork_join(run: Run) -> Iterator[Row]:
 
     def maker(name: str) -> Callable[[], Callable[[], float]]:
         library, kind = found[name]
-        repeat = max(1, int(run.effort.sample / 500e-9))
+        repeat = max(100, int(run.effort.sample / 500e-9))
         return lambda: lambda: library.seconds(kind, repeat)
 
     taken, _ = measured(Line(section, title, {name: maker(name) for name in found}, []), run.effort)
     medians = {name: statistics.median(values) for name, values in taken.items()}
+    absent = {name: library for name, (library, _) in found.items() if library.missed}
+    missing += [f"{name}: the other one missed {lib.missed} of {lib.calls} calls" for name, lib in absent.items()]
     note = "; ".join(missing)
-    for name, (library, _) in found.items():
-        if library.missed:
-            note += f"; {name}: in {library.missed} of {library.calls} calls the other one did not come in time"
     trip = medians.pop("round trip", None)
     mine = medians.pop(OURS, None)
     if trip is not None:
