@@ -1,5 +1,8 @@
 // What it costs to have two threads do something and to wait for both: our parallel_for, OpenMP, TBB, and bare
 // spinning. All calls prove that both were there: the caller, in its part, waits until the other one has begun its own.
+#include <pthread.h>
+#include <sched.h>
+
 #include <algorithm>
 #include <atomic>
 #include <chrono>
@@ -63,13 +66,18 @@ void tbb_for() {
 }
 #endif
 
-// Two threads that only spin for each other: a word there and a word back.
+// Two threads that only spin for each other, on two CPUs: a word there and a word back.
 struct Spinner {
   alignas(128) std::atomic<long> ping{0};
   alignas(128) std::atomic<long> pong{0};
 
   Spinner() {
-    std::thread([this] {
+    const int elsewhere = sched_getcpu();
+    std::thread([this, elsewhere] {
+      cpu_set_t cpus;
+      pthread_getaffinity_np(pthread_self(), sizeof cpus, &cpus);
+      CPU_CLR(elsewhere, &cpus);
+      pthread_setaffinity_np(pthread_self(), sizeof cpus, &cpus);
       for (long i = 1;; i++) {
         long seen;
         while ((seen = ping.load(std::memory_order_acquire)) < i) {
