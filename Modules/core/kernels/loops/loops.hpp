@@ -66,7 +66,7 @@ double sum_of(std::size_t n, const Term& term) noexcept {
   constexpr std::size_t vectors = lanes / wide;
   Vector<double> sums[vectors];
 #pragma GCC unroll 16
-  for (auto& sum : sums) sum = Vector<double>{} - 0.0;  // x + -0.0 is x, for -0.0 too
+  for (auto& sum : sums) sum = -Vector<double>{};  // x + -0.0 is x, for -0.0 too
   std::size_t i = 0;
   for (; i + lanes <= n; i += lanes) {
 #pragma GCC unroll 16
