@@ -145,7 +145,9 @@ def draw(rows: list[Row], machine: list[str], folder: Path) -> list[Path]:
     paths = []
     for name, figure in drawn.items():
         figure.tight_layout(rect=(0, 0.3 / figure.get_figheight(), 1, 1))
-        figure.text(0.005, 0.05 / figure.get_figheight(), "\n".join([*machine[:2], *machine[3:]]), fontsize=6, va="bottom")
+        figure.text(
+            0.005, 0.05 / figure.get_figheight(), "\n".join([*machine[:2], *machine[3:]]), fontsize=6, va="bottom"
+        )
         paths.append(folder / f"{name}.png")
         figure.savefig(paths[-1], dpi=120)
         pyplot.close(figure)

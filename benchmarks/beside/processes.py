@@ -69,8 +69,8 @@ def threads(run: Run) -> Iterator[Row]:
                 if alone is not None and f"{who}, {t}" in taken and (t > 1 or lines.ALL == 1):
                     figure, base = statistics.median(taken[f"{who}, {t}"]), statistics.median(alone)
                     yield Row(section, title, f"{who}, {t}", figure, "1 thread", base, None, n=t)
-        if failed:
-            yield Row(section, title, OURS, None, "1 thread", None, None, note="; ".join(sorted(set(failed.values()))))
+        if f"{OURS}, 1" in failed:
+            yield Row(section, title, OURS, None, "1 thread", None, None, note=failed[f"{OURS}, 1"])
 
 
 def numba_on(effort: Effort, kernel: lines.Kernel, n: int, count: int) -> Callable[[], Callable[[], float]]:
@@ -141,11 +141,12 @@ def children(names: Iterable[str]) -> Iterator[tuple[dict[str, Child], str]]:
             child = stack.enter_context(Child(name, product, **environment))
             try:
                 child.ask("hot", work_name="sum", n=1000, seconds=0.001)
+                found[name] = child
+            except Missing:
+                pass
             except ChildProcessError as error:
                 notes.append(f"{name}: {error}")
-            else:
-                found[name] = child
-        yield found, "; ".join(note for note in notes if "not installed" not in note)
+        yield found, "; ".join(notes)
 
 
 def cold(run: Run) -> Iterator[Row]:
@@ -261,8 +262,12 @@ def bits(run: Run) -> Iterator[Row]:
             with Child(who, product, **environment, **more) as child:
                 try:
                     results |= set(child.ask("bits", n=10**6 + 7, most=most))
+                except Missing:
+                    continue
                 except ChildProcessError as error:
                     note = f"{who}: {error}"
+        if not results and not note:
+            continue
         goal = 1.0 if who == OURS else None
         yield Row(section, title, who, float(len(results)) or None, "one", 1.0, goal, "", note=note)
 
