@@ -12,11 +12,13 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator
+from itertools import chain
 from pathlib import Path
 
 from beside import lines, peers
 from beside.child import Child
 from beside.measure import OURS, Effort, Line, Row, measured, timed
+from beside.peers import Missing
 
 ROOT = Path(__file__).parents[2]
 REGION = 0.00085  # seconds
@@ -221,21 +223,24 @@ def busy(run: Run) -> Iterator[Row]:
             stack.callback(hog.kill)
         time.sleep(0.2)
         asked = [(who, False) for who in found] + [(OURS, True)]
-        taken: dict[tuple[str, tuple[str, bool]], list[float]] = {}
+        # By way and contender, the times of each round.
+        taken: dict[tuple[str, tuple[str, bool]], list[list[float]]] = {}
         dice, seconds = random.Random(0), 0.1 if run.effort.repeats < 10 else 1.0
         for _ in range(run.effort.least):
-            dice.shuffle(asked)
-            for key in asked:
+            for key in dice.sample(asked, len(asked)):
                 call = {"work_name": "sum", "n": n, "serial": key[1], "seconds": seconds}
-                taken.setdefault(("paced", key), []).extend(found[key[0]].ask("paced", period=PERIOD, **call))
-                taken.setdefault(("hot", key), []).extend(found[key[0]].ask("hot", **call))
-        serial = "ours, 1 thread"
+                taken.setdefault(("paced", key), []).append(found[key[0]].ask("paced", period=PERIOD, **call))
+                taken.setdefault(("hot", key), []).append(found[key[0]].ask("hot", **call))
 
         def rows(line: str, way: str, figure: Callable[[list[float]], float], goal: float, unit: str) -> Iterator[Row]:
-            base = figure(taken[way, (OURS, True)])
+            serial = taken[way, (OURS, True)]
             for who in found:
+                mine = taken[way, (who, False)]
+                ratios = [figure(theirs) / figure(ours) for ours, theirs in zip(mine, serial, strict=True)]
+                low, _, high = statistics.quantiles(ratios, n=4, method="inclusive")
+                all_mine, base = figure(list(chain(*mine))), figure(list(chain(*serial)))
                 wanted = goal if who == OURS else None
-                yield Row(section, line, who, figure(taken[way, (who, False)]), serial, base, wanted, unit)
+                yield Row(section, line, who, all_mine, lines.OURS_1, base, wanted, unit, (low, high))
 
         every = f"{n:,} every {PERIOD * 1e3:.0f} ms"
         for row in rows(f"{every}: mean", "paced", statistics.mean, lines.within(1.3), "s"):
