@@ -143,9 +143,10 @@ def draw(rows: list[Row], machine: list[str], folder: Path) -> list[Path]:
     if any(row.goal is not None and row.ratio is not None for row in rows):
         drawn["goals"] = goals(pyplot, rows)
     paths = []
+    told = "\n".join([*machine[:2], *machine[3:]])
     for name, figure in drawn.items():
         figure.tight_layout(rect=(0, 0.3 / figure.get_figheight(), 1, 1))
-        figure.text(0.005, 0.05 / figure.get_figheight(), "\n".join(machine[:2]), fontsize=6, va="bottom")
+        figure.text(0.005, 0.05 / figure.get_figheight(), told, fontsize=6, va="bottom")
         paths.append(folder / f"{name}.png")
         figure.savefig(paths[-1], dpi=120)
         pyplot.close(figure)

@@ -12,11 +12,13 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator
+from itertools import chain
 from pathlib import Path
 
 from beside import lines, peers
 from beside.child import Child
 from beside.measure import OURS, Effort, Line, Row, measured, timed
+from beside.peers import Missing
 
 ROOT = Path(__file__).parents[2]
 REGION = 0.00085  # seconds
@@ -69,8 +71,8 @@ def threads(run: Run) -> Iterator[Row]:
                 if alone is not None and f"{who}, {t}" in taken and (t > 1 or lines.ALL == 1):
                     figure, base = statistics.median(taken[f"{who}, {t}"]), statistics.median(alone)
                     yield Row(section, title, f"{who}, {t}", figure, "1 thread", base, None, n=t)
-        if failed:
-            yield Row(section, title, OURS, None, "1 thread", None, None, note="; ".join(sorted(set(failed.values()))))
+        if f"{OURS}, 1" in failed:
+            yield Row(section, title, OURS, None, "1 thread", None, None, note=failed[f"{OURS}, 1"])
 
 
 def numba_on(effort: Effort, kernel: lines.Kernel, n: int, count: int) -> Callable[[], Callable[[], float]]:
@@ -141,11 +143,12 @@ def children(names: Iterable[str]) -> Iterator[tuple[dict[str, Child], str]]:
             child = stack.enter_context(Child(name, product, **environment))
             try:
                 child.ask("hot", work_name="sum", n=1000, seconds=0.001)
+                found[name] = child
+            except Missing:
+                pass
             except ChildProcessError as error:
                 notes.append(f"{name}: {error}")
-            else:
-                found[name] = child
-        yield found, "; ".join(note for note in notes if "not installed" not in note)
+        yield found, "; ".join(notes)
 
 
 def cold(run: Run) -> Iterator[Row]:
@@ -220,21 +223,24 @@ def busy(run: Run) -> Iterator[Row]:
             stack.callback(hog.kill)
         time.sleep(0.2)
         asked = [(who, False) for who in found] + [(OURS, True)]
-        taken: dict[tuple[str, tuple[str, bool]], list[float]] = {}
+        # By way and contender, the times of each round.
+        taken: dict[tuple[str, tuple[str, bool]], list[list[float]]] = {}
         dice, seconds = random.Random(0), 0.1 if run.effort.repeats < 10 else 1.0
         for _ in range(run.effort.least):
-            dice.shuffle(asked)
-            for key in asked:
+            for key in dice.sample(asked, len(asked)):
                 call = {"work_name": "sum", "n": n, "serial": key[1], "seconds": seconds}
-                taken.setdefault(("paced", key), []).extend(found[key[0]].ask("paced", period=PERIOD, **call))
-                taken.setdefault(("hot", key), []).extend(found[key[0]].ask("hot", **call))
-        serial = "ours, 1 thread"
+                taken.setdefault(("paced", key), []).append(found[key[0]].ask("paced", period=PERIOD, **call))
+                taken.setdefault(("hot", key), []).append(found[key[0]].ask("hot", **call))
 
         def rows(line: str, way: str, figure: Callable[[list[float]], float], goal: float, unit: str) -> Iterator[Row]:
-            base = figure(taken[way, (OURS, True)])
+            serial = taken[way, (OURS, True)]
             for who in found:
+                mine = taken[way, (who, False)]
+                ratios = [figure(theirs) / figure(ours) for ours, theirs in zip(mine, serial, strict=True)]
+                low, _, high = statistics.quantiles(ratios, n=4, method="inclusive")
+                all_mine, base = figure(list(chain(*mine))), figure(list(chain(*serial)))
                 wanted = goal if who == OURS else None
-                yield Row(section, line, who, figure(taken[way, (who, False)]), serial, base, wanted, unit)
+                yield Row(section, line, who, all_mine, lines.OURS_1, base, wanted, unit, (low, high))
 
         every = f"{n:,} every {PERIOD * 1e3:.0f} ms"
         for row in rows(f"{every}: mean", "paced", statistics.mean, lines.within(1.3), "s"):
@@ -261,8 +267,12 @@ def bits(run: Run) -> Iterator[Row]:
             with Child(who, product, **environment, **more) as child:
                 try:
                     results |= set(child.ask("bits", n=10**6 + 7, most=most))
+                except Missing:
+                    continue
                 except ChildProcessError as error:
                     note = f"{who}: {error}"
+        if not results and not note:
+            continue
         goal = 1.0 if who == OURS else None
         yield Row(section, title, who, float(len(results)) or None, "one", 1.0, goal, "", note=note)
 
