@@ -142,9 +142,9 @@ def doubles(a: Any) -> np.ndarray:
 
 def exact_sum(numbers: Iterable[Any]) -> Fraction:
     """The sum of numbers whose denominators are powers of two, as those of floats and of their products."""
-    one = 1 << 2200
+    places = 2200
     ratios = (x.as_integer_ratio() for x in numbers)
-    return Fraction(sum(numerator * (one // denominator) for numerator, denominator in ratios), one)
+    return Fraction(sum(above << places + 1 - below.bit_length() for above, below in ratios), 1 << places)
 
 
 def rounded(exact: Fraction) -> float:
