@@ -3,6 +3,7 @@
  * This is the front door. What the extension is, as Python:
  *
  *     class Kernel:                       # binding/kernel.cpp     a native function on any number of threads
+ *     class Array:                        # binding/array.cpp      numbers, as kernels return them
  *     class Thread:                       # binding/thread.cpp     one POSIX thread
  *     class Timer(Thread):                # binding/timer.cpp
  *
@@ -35,6 +36,7 @@
 
 #include <new>
 
+#include "binding/array.hpp"
 #include "binding/boundary.hpp"
 #include "binding/capi.hpp"
 #include "binding/detached.hpp"
@@ -123,6 +125,7 @@ int exec(PyObject* module) noexcept {
     core::watch_forks();
     add_synchronization(module, *state);
     state->kernel_type = add_type(module, Kernel_spec);
+    state->array_type = add_type(module, Array_spec);
     state->thread_type = add_type(module, Thread_spec);
     add_type(module, Timer_spec, state->thread_type.get());
     add_kernels(module, reinterpret_cast<PyTypeObject*>(state->kernel_type.get()));

@@ -1,102 +1,158 @@
 #include "binding/buffer.hpp"
 
-#include <algorithm>
 #include <bit>
 #include <cstdint>
 #include <cstring>
-#include <functional>
-#include <optional>
 
 #include "binding/errors.hpp"
 
 namespace binding {
 namespace {
 
-// The element type of a struct-module format, or nothing. The letter tells the kind, the exporter's itemsize the
-// width: `l` has 4 bytes or 8, depending on prefix and machine.
-std::optional<core::DType> dtype_of(const char* format, Py_ssize_t itemsize) noexcept {
-  if (format == nullptr) format = "B";  // what the protocol says NULL means
-  constexpr bool little = std::endian::native == std::endian::little;
-  if (*format == '@' || *format == '=' || *format == (little ? '<' : '>') || (!little && *format == '!')) ++format;
-  if (format[0] == '\0' || format[1] != '\0') return std::nullopt;
+static_assert(core::max_dims == PyBUF_MAX_NDIM);
+
+struct Element {
+  bool known = false;
+  core::DType dtype = core::DType::u1;
+  bool swapped = false;
+};
+
+// What a struct-module format of one number means: an optional byte order, an optional count of 1, a letter. The letter
+// tells the kind, the exporter's itemsize the width: `l` has 4 bytes or 8, depending on prefix and machine.
+Element element_of(const char* format, Py_ssize_t itemsize) noexcept {
   using core::DType;
-  if (std::strchr("bhilqn", *format) != nullptr) {
-    switch (itemsize) {
-      case 1: return DType::i1;
-      case 2: return DType::i2;
-      case 4: return DType::i4;
-      case 8: return DType::i8;
-      default: return std::nullopt;
-    }
+  if (format == nullptr) format = "B";  // what the protocol says NULL means
+  bool big = std::endian::native == std::endian::big;
+  switch (*format) {
+    case '<':
+      big = false;
+      ++format;
+      break;
+    case '>':
+    case '!':
+      big = true;
+      ++format;
+      break;
+    case '@':
+    case '=':
+    case '^': ++format; break;
+    default: break;
   }
-  if (std::strchr("BHILQN", *format) != nullptr) {
-    switch (itemsize) {
-      case 1: return DType::u1;
-      case 2: return DType::u2;
-      case 4: return DType::u4;
-      case 8: return DType::u8;
-      default: return std::nullopt;
-    }
+  if (*format == '1') ++format;
+  if (format[0] == '\0' || format[1] != '\0') return {};
+  const bool swapped = itemsize > 1 && big != (std::endian::native == std::endian::big);
+  const auto by_width = [&](DType narrowest) -> Element {
+    if (itemsize != 1 && itemsize != 2 && itemsize != 4 && itemsize != 8) return {};
+    const int doublings = std::countr_zero(static_cast<unsigned>(itemsize));
+    return {true, static_cast<DType>(static_cast<int>(narrowest) + doublings), swapped};
+  };
+  const auto just = [&](DType dtype) -> Element {
+    return {itemsize == static_cast<Py_ssize_t>(core::size_of(dtype)), dtype, swapped};
+  };
+  switch (*format) {
+    case 'd': return just(DType::f8);
+    case 'f': return just(DType::f4);
+    case 'e': return just(DType::f2);
+    case '?': return just(DType::b1);
+    case 'b':
+    case 'h':
+    case 'i':
+    case 'l':
+    case 'q':
+    case 'n': return by_width(DType::i1);
+    case 'B':
+    case 'H':
+    case 'I':
+    case 'L':
+    case 'Q':
+    case 'N': return by_width(DType::u1);
+    default: return {};
   }
-  if (*format == 'f' && itemsize == 4) return DType::f4;
-  if (*format == 'd' && itemsize == 8) return DType::f8;
-  return std::nullopt;
 }
 
 }  // namespace
 
 Buffer::Buffer(const char* function, const char* argument, PyObject* object, Access access) {
+  const char* type = Py_TYPE(object)->tp_name;
   if (PyObject_CheckBuffer(object) == 0) {
     raise(PyExc_TypeError,
           "%s() argument '%s' must be an object with the buffer protocol (bytearray, array, memoryview, mmap, NumPy "
           "array, ...), not %s",
-          function, argument, Py_TYPE(object)->tp_name);
+          function, argument, type);
   }
-  // The most general request that leaves the checks, and so the words of the errors, to us.
-  if (PyObject_GetBuffer(object, &view_, PyBUF_FULL_RO) < 0) throw PythonError();
+  // The most general requests: what does not fit is refused below, in words of our own.
+  if (PyObject_GetBuffer(object, &buffer_, access == write ? PyBUF_FULL : PyBUF_FULL_RO) < 0) {
+    if (access == read || PyErr_ExceptionMatches(PyExc_Exception) == 0) throw PythonError();
+    // Does it refuse because it is read-only? Exporters say that in many ways: so ask for less.
+    PyErr_Clear();
+    if (PyObject_GetBuffer(object, &buffer_, PyBUF_FULL_RO) < 0) throw PythonError();
+    PyBuffer_Release(&buffer_);
+    raise(PyExc_BufferError, "%s() argument '%s' must be writable, got a read-only %s", function, argument, type);
+  }
   try {
-    if (access == write && view_.readonly != 0) {
-      raise(PyExc_BufferError, "%s() argument '%s' must be writable, got a read-only %s", function, argument,
-            Py_TYPE(object)->tp_name);
-    }
-    if (PyBuffer_IsContiguous(&view_, 'A') == 0) {
-      raise(PyExc_BufferError, "%s() argument '%s' must be contiguous, got a strided %s", function, argument,
-            Py_TYPE(object)->tp_name);
-    }
-    const auto dtype = dtype_of(view_.format, view_.itemsize);
-    if (!dtype) {
-      raise(PyExc_ValueError,
-            "%s() argument '%s' must have elements of type f4, f8, i1 to i8 or u1 to u8 in native byte order (format "
-            "one of b B h H i I l L q Q n N f d), got format '%s' with %zd bytes each",
-            function, argument, view_.format == nullptr ? "B" : view_.format, view_.itemsize);
-    }
-    if (reinterpret_cast<std::uintptr_t>(view_.buf) % static_cast<std::size_t>(view_.itemsize) != 0 && view_.len > 0) {
-      raise(PyExc_ValueError, "%s() argument '%s' must be aligned to its %zd-byte elements, got address %p", function,
-            argument, view_.itemsize, view_.buf);
-    }
-    dtype_ = *dtype;
-    size_ = static_cast<std::size_t>(view_.len / view_.itemsize);
+    describe(function, argument, type);
   } catch (...) {
-    PyBuffer_Release(&view_);  // no destructor runs for an object whose constructor throws
+    PyBuffer_Release(&buffer_);  // no destructor runs for an object whose constructor throws
     throw;
   }
 }
 
-bool Buffer::same_layout(const Buffer& other) const noexcept {
-  if (view_.ndim != other.view_.ndim || !std::equal(view_.shape, view_.shape + view_.ndim, other.view_.shape)) {
-    return false;
+void Buffer::describe(const char* function, const char* argument, const char* type) {
+  const Element element = element_of(buffer_.format, buffer_.itemsize);
+  if (!element.known) {
+    raise(
+        PyExc_ValueError,
+        "%s() argument '%s' must have elements of type bool, f2, f4, f8, i1 to i8 or u1 to u8 (format one of ? e f d b "
+        "B h H i I l L q Q n N, in any byte order), got format '%s' with %zd bytes each",
+        function, argument, buffer_.format == nullptr ? "B" : buffer_.format, buffer_.itemsize);
   }
-  const auto both = [&](char order) {  // not by the strides: ctypes leaves them NULL
-    return PyBuffer_IsContiguous(&view_, order) != 0 && PyBuffer_IsContiguous(&other.view_, order) != 0;
-  };
-  return both('C') || both('F');
+  if (buffer_.suboffsets != nullptr) {
+    for (int axis = 0; axis < buffer_.ndim; ++axis) {
+      if (buffer_.suboffsets[axis] < 0) continue;
+      raise(PyExc_BufferError, "%s() argument '%s' must lie in one piece of memory, got a %s of pointers (suboffsets)",
+            function, argument, type);
+    }
+  }
+  if (buffer_.ndim > 0 && buffer_.shape == nullptr) {
+    raise(PyExc_BufferError, "%s() argument '%s' must know its shape, got a %s without", function, argument, type);
+  }
+  const Py_ssize_t itemsize = buffer_.itemsize;
+  if (buffer_.ndim > 0 && buffer_.strides == nullptr) {
+    strides_ = std::make_unique_for_overwrite<Py_ssize_t[]>(static_cast<std::size_t>(buffer_.ndim));
+  }
+  std::size_t size = 1;
+  bool dense = true;
+  Py_ssize_t gapless = itemsize;  // the stride of an axis if the ones after it leave no gaps
+  for (int axis = buffer_.ndim; axis-- > 0;) {
+    const Py_ssize_t length = buffer_.shape[axis];
+    if (strides_) {
+      strides_[static_cast<std::size_t>(axis)] = gapless;
+    } else {
+      dense &= length == 1 || buffer_.strides[axis] == gapless;
+    }
+    size *= static_cast<std::size_t>(length);
+    if (length != 0 && __builtin_mul_overflow(gapless, length, &gapless)) {
+      raise(PyExc_OverflowError, "%s() argument '%s' must have fewer than 2**63 bytes", function, argument);
+    }
+  }
+  const bool aligned = reinterpret_cast<std::uintptr_t>(buffer_.buf) % static_cast<std::size_t>(itemsize) == 0;
+  view_ = {.data = buffer_.buf,
+           .size = size,
+           .dtype = element.dtype,
+           .swapped = element.swapped,
+           .contiguous = (dense || size <= 1) && aligned && !element.swapped,
+           .ndim = buffer_.ndim,
+           .shape = buffer_.shape,
+           .strides = strides_ ? strides_.get() : buffer_.strides};
 }
 
-bool Buffer::overlaps_partly(const Buffer& other) const noexcept {
-  const auto* a = static_cast<const char*>(view_.buf);
-  const auto* b = static_cast<const char*>(other.view_.buf);
-  const std::less<> before;  // < on pointers into different objects is not defined, std::less is
-  return a != b && before(a, b + other.view_.len) && before(b, a + view_.len);
+std::string shape_of(const core::View& view) {
+  std::string text = "(";
+  for (int axis = 0; axis < view.ndim; ++axis) {
+    if (axis > 0) text += ", ";
+    text += std::to_string(view.shape[axis]);
+  }
+  return text += view.ndim == 1 ? ",)" : ")";
 }
 
 }  // namespace binding

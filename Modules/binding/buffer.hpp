@@ -2,6 +2,9 @@
 // for as long as the Buffer lives: its exporter must not move, resize or free it until then.
 #pragma once
 
+#include <memory>
+#include <string>
+
 #include "binding/python.hpp"
 #include "binding/thread_exit.hpp"
 #include "core/array.hpp"
@@ -12,34 +15,33 @@ class Buffer {
  public:
   enum Access { read, write };
 
-  // Holds `object`, which `function` got for `argument`. TypeError: it has no buffer. BufferError: it is not
-  // contiguous, or read-only and to be written. ValueError: its elements are of no type that a kernel knows (f4, f8,
-  // i1 to i8, u1 to u8, in the machine's byte order), or not aligned.
+  // Holds `object`, which `function` got for `argument`. TypeError: it has no buffer. BufferError: it is read-only and
+  // to be written, or an array of pointers to arrays. ValueError: its elements are no numbers that a kernel knows.
   Buffer(const char* function, const char* argument, PyObject* object, Access access);
   ~Buffer() {
-    if (may_release()) unless_ended([this] { PyBuffer_Release(&view_); });
+    if (may_release()) unless_ended([this] { PyBuffer_Release(&buffer_); });
   }
   Buffer(const Buffer&) = delete;
   Buffer& operator=(const Buffer&) = delete;
 
-  core::ConstArray elements() const noexcept { return {view_.buf, size_, dtype_}; }
-  core::Array writable_elements() const noexcept { return {view_.buf, size_, dtype_}; }
-  const Py_buffer& view() const noexcept { return view_; }
-
-  // The same shape, and the elements in the same order in memory (both row-major, or both column-major)?
-  bool same_layout(const Buffer& other) const noexcept;
-  // Do they share some of their bytes, but not begin at the same one?
-  bool overlaps_partly(const Buffer& other) const noexcept;
+  // Of any shape, strides and byte order; valid as long as the Buffer. Empty arrays and those of one element are
+  // contiguous if they are aligned and native.
+  const core::View& view() const noexcept { return view_; }
 
   int traverse(visitproc visit, void* arg) const {
-    Py_VISIT(view_.obj);
+    Py_VISIT(buffer_.obj);
     return 0;
   }
 
  private:
-  Py_buffer view_;
-  std::size_t size_ = 0;
-  core::DType dtype_ = core::DType::u1;
+  void describe(const char* function, const char* argument, const char* type);
+
+  Py_buffer buffer_;
+  core::View view_;
+  std::unique_ptr<Py_ssize_t[]> strides_;  // for exporters that leave them out, as ctypes does
 };
+
+// The shape as Python shows it, for messages: "()", "(3,)", "(2, 3)".
+std::string shape_of(const core::View& view);
 
 }  // namespace binding

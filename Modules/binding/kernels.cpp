@@ -1,18 +1,50 @@
 // The built-in kernels as Python sees them: one class for each, and the table of them at the end.
 #include "binding/kernels.hpp"
 
+#include <algorithm>
 #include <cstdint>
 #include <limits>
 #include <optional>
+#include <vector>
 
 #include "binding/buffer.hpp"
 #include "binding/detached.hpp"
 #include "binding/number.hpp"
 #include "core/kernels.hpp"
+#include "core/strided.hpp"
 #include "core/thread.hpp"
 
 namespace binding {
 namespace {
+
+// A buffer's elements in one contiguous run of a type that the kernels know: a copy, where they do not lie so.
+class Elements : public Buffer {
+ public:
+  Elements(const char* function, const char* argument, PyObject* object, Access access)
+      : Buffer(function, argument, object, access), walk_(view(), core::Order::c) {
+    core::with_type(view().dtype, [&](auto zero) {
+      using T = decltype(zero);
+      dtype_ = core::dtype_of<T>;
+      const core::Source source(walk_);
+      if (!source.direct<T>()) copy_.resize(view().size * sizeof(T));
+      data_ = source.direct<T>() ? view().data : copy_.data();
+      if (access == read) source.read(0, view().size, reinterpret_cast<T*>(copy_.data()));
+    });
+  }
+  core::ConstArray elements() const noexcept { return {data_, view().size, dtype_}; }
+  core::Array writable_elements() const noexcept { return {data_, view().size, dtype_}; }
+  void written() const noexcept {
+    core::with_type(view().dtype, [&](auto zero) {
+      core::Sink(walk_).commit(0, view().size, reinterpret_cast<const decltype(zero)*>(copy_.data()));
+    });
+  }
+
+ private:
+  core::Walk walk_;
+  std::vector<char> copy_;
+  void* data_ = nullptr;
+  core::DType dtype_ = core::DType::u1;
+};
 
 constexpr long long int64_min = std::numeric_limits<std::int64_t>::min();
 constexpr long long int64_max = std::numeric_limits<std::int64_t>::max();
@@ -50,7 +82,7 @@ class Sum final : public Call {
   int traverse(visitproc visit, void* arg) const override { return a_.traverse(visit, arg); }
 
  private:
-  Buffer a_;
+  Elements a_;
   core::Number result_;
 };
 
@@ -95,8 +127,8 @@ class Dot final : public Call {
     }
   }
 
-  Buffer a_;
-  Buffer b_;
+  Elements a_;
+  Elements b_;
   core::Number result_;
 };
 
@@ -137,7 +169,9 @@ class Square final : public Call {
     result_ = Ref::copy(out);
   }
   void run(core::Control& control) override {
-    if (x_) core::square(x_->elements(), out_->writable_elements(), control);
+    if (!x_) return;
+    core::square(x_->elements(), out_->writable_elements(), control);
+    out_->written();
   }
   Ref result() const override { return Ref::copy(result_.get()); }
   std::size_t size() const noexcept override { return x_ ? x_->elements().size : 0; }
@@ -158,23 +192,27 @@ class Square final : public Call {
   }
 
   void require_fit() const {
-    const core::DType dtype = x_->elements().dtype;
-    const core::DType out_dtype = out_->elements().dtype;
-    if (dtype != out_dtype) {
+    const core::View& x = x_->view();
+    const core::View& out = out_->view();
+    if (x.dtype != out.dtype) {
       raise(PyExc_ValueError, "square() argument 'out' must have elements of the type of 'x' (%s), got %s",
-            core::name_of(dtype), core::name_of(out_dtype));
+            core::name_of(x.dtype), core::name_of(out.dtype));
     }
-    if (!x_->same_layout(*out_)) {
-      raise(PyExc_ValueError, "square() argument 'out' must have the shape and memory order of 'x'");
+    if (x.ndim != out.ndim || !std::equal(x.shape, x.shape + x.ndim, out.shape)) {
+      raise(PyExc_ValueError, "square() argument 'out' must have the shape of 'x', %s, got %s", shape_of(x).c_str(),
+            shape_of(out).c_str());
     }
-    if (x_->overlaps_partly(*out_)) {
+    if (core::overlaps_itself(out)) {
+      raise(PyExc_ValueError, "square() argument 'out' must not have elements that share memory");
+    }
+    if (!core::same_memory(x, out) && core::overlap(x, out)) {
       raise(PyExc_ValueError,
             "square() argument 'out' must be the memory of 'x' or apart from it, not overlap in part");
     }
   }
 
-  std::optional<Buffer> x_;
-  std::optional<Buffer> out_;
+  std::optional<Elements> x_;
+  std::optional<Elements> out_;
   Ref result_;
 };
 

@@ -27,16 +27,17 @@ struct State {
   // All references below, for the collector.
   template <class F>
   int each_reference(F&& f) {
-    for (Ref* ref :
-         {&kernel_type, &thread_type, &event_type, &lock_type, &rlock_type, &condition_type, &rwlock_side_type,
-          &semaphore_types[0], &semaphore_types[1], &queue_types[0], &queue_types[1], &queue_types[2], &shutdown_error,
-          &queue_tools.deque, &queue_tools.append, &queue_tools.popleft, &queue_tools.heappush, &queue_tools.heappop}) {
+    for (Ref* ref : {&kernel_type, &array_type, &thread_type, &event_type, &lock_type, &rlock_type, &condition_type,
+                     &rwlock_side_type, &semaphore_types[0], &semaphore_types[1], &queue_types[0], &queue_types[1],
+                     &queue_types[2], &shutdown_error, &queue_tools.deque, &queue_tools.append, &queue_tools.popleft,
+                     &queue_tools.heappush, &queue_tools.heappop}) {
       if (const int stop = f(*ref); stop != 0) return stop;
     }
     return 0;
   }
 
   Ref kernel_type;
+  Ref array_type;
   Ref thread_type;
   Ref event_type;
   Ref lock_type;

@@ -76,9 +76,12 @@ constexpr const char* name_of(DType dtype) noexcept {
   return names[static_cast<unsigned char>(dtype)];
 }
 
-// The letter of the struct module and the buffer protocol, in the machine's byte order.
+// The letter of the struct module and the buffer protocol, in the machine's byte order. C's `long` where it has 64
+// bits: NumPy's int64 is that, and its type for `q` is another one, equal but not the same.
 constexpr const char* format_of(DType dtype) noexcept {
-  constexpr const char* formats[] = {"?", "b", "h", "i", "q", "B", "H", "I", "Q", "e", "f", "d"};
+  constexpr bool wide_long = sizeof(long) == 8;
+  constexpr const char* formats[] = {"?", "b", "h", "i", wide_long ? "l" : "q", "B", "H", "I", wide_long ? "L" : "Q",
+                                     "e", "f", "d"};
   return formats[static_cast<unsigned char>(dtype)];
 }
 

@@ -1,28 +1,69 @@
-// The built-in kernels, without Python: each runs on control.threads threads and throws core::Stopped when stopped.
+// The built-in kernels, without Python: each runs on at most control.threads threads, and throws core::Stopped when it
+// is stopped. A view may have any shape, strides, byte order and type unless something else is said.
 //
-// Floating-point results have the same bits on any number of threads. Integer results are exact.
+// Results are the same, to the bit, on any number of threads and every tier. Integer results are exact.
 #pragma once
 
 #include <cstdint>
+#include <span>
+#include <vector>
 
 #include "core/array.hpp"
+#include "core/kernels/loops/table.hpp"
 #include "core/number.hpp"
 #include "core/parallel.hpp"
 
 namespace core {
 
-// The elements that one thread claims at a time: 8 to 50 microseconds of work for each of these kernels.
-inline constexpr std::size_t chunk_size = std::size_t{32} * 1024;
+// ---- Reductions: many elements, one number
 
-// The sum of the elements: exact for integers, in double precision for float32. 0 for no elements.
-Number sum(ConstArray a, Control& control);
+// Exact for integers, pairwise in double precision for floats. 0 for no elements.
+Number sum(const View& a, Control& control);
+// The exact sum of floats, rounded once.
+double exact_sum(const View& a, Control& control);
 
-// The sum of a[i] * b[i], likewise. Both arrays have the same size and type.
-Number dot(ConstArray a, ConstArray b, Control& control);
+// The sum of a[i] * b[i], likewise; both are of one size, and their elements are taken as `loop`.
+Number dot(const View& a, const View& b, DType loop, Control& control);
+double exact_dot(const View& a, const View& b, DType loop, Control& control);
 
-// out[i] = x[i] * x[i]; out may be x itself. Throws std::overflow_error before writing anything if the square of an
-// integer does not fit its type. When stopped, some elements are squared and the others untouched.
-void square(ConstArray x, Array out, Control& control);
+// NaN if there is one; of -0.0 and 0.0 the least is -0.0. The array is not empty.
+Number minimum(const View& a, Control& control);
+Number maximum(const View& a, Control& control);
+
+// Where the first of them is in row-major order.
+std::size_t argmin(const View& a, Control& control);
+std::size_t argmax(const View& a, Control& control);
+
+std::size_t count_nonzero(const View& a, Control& control);
+
+// The sum of the squares of the differences from the mean; 0 for no elements.
+double squared_deviations(const View& a, Control& control);
+
+// The root of the sum of the squares; of numbers whose squares are too large or too small for a double too.
+double norm(const View& a, Control& control);
+
+// ---- Maps: element by element
+
+// out[i] = operation(in[0][i], ...), computed in `loop`, to whose type the inputs are converted; out is of that type
+// too, or of f2 for f4 and b1 for u1. The inputs fit the shape of out by broadcasting; one may be out itself, and no
+// other overlaps it. Throws std::overflow_error, before anything is written, if an integer result does not fit.
+void map(Map operation, DType loop, const View& out, std::span<const View> in, Control& control);
+
+// ---- Scans and scatters
+
+// out[i] = a[0] + ... + a[i] in row-major order. Floats are added up in double precision, out is of their type;
+// integers go to i8 or u8. Throws std::overflow_error, before anything is written, if a sum does not fit.
+void cumsum(const View& a, const View& out, Control& control);
+
+// Adds to counts[v] how often the value v is in x: integers, none of them negative or as large as the table.
+void bincount(const View& x, std::span<std::int64_t> counts, Control& control);
+
+// Adds to counts[i] how many elements are in [edges[i], edges[i+1]); the last bin includes its upper edge. There is one
+// edge more than bins, they do not decrease; `uniform`: up to rounding they are equally far apart, first < last.
+void histogram(const View& a, std::span<const double> edges, bool uniform, std::span<std::int64_t> counts,
+               Control& control);
+
+// ---- Series: the terms are computed
 
 // 0*0 + 1*1 + ... + (n-1)*(n-1), added up term by term.
 Wide sum_of_squares(std::uint64_t n, Control& control);
@@ -32,5 +73,8 @@ double pi(std::uint64_t n, Control& control);
 
 // The sum of sqrt((p - 10^6)^2) for p = start + 1 ... num; 0 if there is no such p.
 double do_math(std::int64_t start, std::int64_t num, Control& control);
+
+// Estimates: what one element costs one thread, in nanoseconds.
+double cost_of(Map operation, DType loop) noexcept;
 
 }  // namespace core

@@ -9,6 +9,7 @@
 #include <cstring>
 
 #if THREADMODULE_LINUX
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #endif
 
@@ -64,6 +65,15 @@ unsigned cpus_by_affinity() noexcept {
   return 1;
 }
 
+void prefer_huge_pages(void* memory, std::size_t bytes) noexcept {
+  // A huge page has 2 MiB on x86-64, and is given only where all of it lies inside.
+  if (bytes < std::size_t{4} << 20) return;
+  const auto page = static_cast<std::uintptr_t>(sysconf(_SC_PAGESIZE));
+  const std::uintptr_t begin = (reinterpret_cast<std::uintptr_t>(memory) + page - 1) / page * page;
+  const std::uintptr_t end = (reinterpret_cast<std::uintptr_t>(memory) + bytes) / page * page;
+  madvise(reinterpret_cast<void*>(begin), end - begin, MADV_HUGEPAGE);  // advice: a failure harms nobody
+}
+
 #elif THREADMODULE_MACOS
 
 std::uint64_t native_thread_id() noexcept {
@@ -79,6 +89,8 @@ void name_this_thread(const char* name) noexcept { pthread_setname_np(name); }
 unsigned cpus_by_affinity() noexcept {  // macOS has no affinity
   return static_cast<unsigned>(std::max(sysconf(_SC_NPROCESSORS_ONLN), 1L));
 }
+
+void prefer_huge_pages(void*, std::size_t) noexcept {}
 
 #endif
 

@@ -14,6 +14,7 @@
 #error "threadmodule supports Linux and macOS: teach Modules/core/platform.{hpp,cpp} this system first"
 #endif
 
+#include <cstddef>
 #include <cstdint>
 
 namespace core::platform {
@@ -34,5 +35,8 @@ void yield() noexcept;
 
 // CPUs that the scheduler may run this process on; at least 1.
 unsigned cpus_by_affinity() noexcept;
+
+// Memory that will be written soon: the system may give it in larger pages, which takes fewer page faults.
+void prefer_huge_pages(void* memory, std::size_t bytes) noexcept;
 
 }  // namespace core::platform

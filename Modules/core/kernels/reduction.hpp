@@ -1,76 +1,87 @@
-// The shape of a reduction: one partial result per chunk, combined pairwise in the order of the chunks.
+// The shape of a reduction: one partial result for each leaf of 4096 elements, combined pairwise in their order.
 //
-// The order of the additions follows from the number of elements alone. So the bits of a floating-point result do
-// not depend on the number of threads, and the rounding error grows with log n rather than n.
+// The order of the additions follows from the number of elements alone. So the bits of a floating-point result do not
+// depend on the number of threads, and the rounding error grows with log n rather than n.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
+#include <cstdint>
+#include <optional>
 #include <vector>
 
-#include "core/kernels.hpp"
+#include "core/kernels/loops/table.hpp"
+#include "core/parallel.hpp"
+#include "core/strided.hpp"
 
 namespace core {
 
-// Where to cut `count` elements in two, between two blocks. `count` > `block`.
-constexpr std::size_t half(std::size_t count, std::size_t block) noexcept {
-  const std::size_t blocks = (count - 1) / block + 1;
-  return blocks / 2 * block;
-}
-
-// part(i, j) -> Part for each chunk [i, j) of [begin, end), which is not empty; parts are added with +=.
-template <class Part, class F>
-Part reduce(Control& control, std::size_t begin, std::size_t end, const F& part) {
-  if (end - begin <= chunk_size) return part(begin, end);
-  constexpr std::size_t block = chunk_size << 16;  // bounds the parts held at a time: pi(10**13) needs no gigabytes
-  if (end - begin > block) {
-    const std::size_t middle = begin + half(end - begin, block);
-    Part left = reduce<Part>(control, begin, middle, part);
-    left += reduce<Part>(control, middle, end, part);
-    return left;
+// leaf(i, j) -> Part for each leaf [i, j) of [begin, begin + count), which is not empty; parts are combined with +=.
+// cost: nanoseconds per element.
+template <class Part, class Leaf>
+Part reduce(Control& control, double cost, std::uint64_t begin, std::uint64_t count, const Leaf& leaf) {
+  if (count <= leaf_size) {
+    if (control.has_progress()) control.end(static_cast<std::size_t>(count));
+    return leaf(begin, begin + count);
   }
-  std::vector<Part> parts((end - begin - 1) / chunk_size + 1);
-  auto body = [&](std::size_t i, std::size_t j) { parts[i / chunk_size] = part(begin + i, begin + j); };
-  parallel_for(control, end - begin, chunk_size, body);
-  for (std::size_t distance = 1; distance < parts.size(); distance *= 2) {
-    for (std::size_t i = 0; i + distance < parts.size(); i += 2 * distance) parts[i] += parts[i + distance];
+  // Bounds the parts that are held at a time: pi(10**13) needs no gigabytes. Cut in the middle, between two blocks.
+  constexpr std::uint64_t block = std::uint64_t{leaf_size} << 16;
+  if (count > block) {
+    const std::uint64_t half = ((count - 1) / block + 1) / 2 * block;
+    Part part = reduce<Part>(control, cost, begin, half, leaf);
+    part += reduce<Part>(control, cost, begin + half, count - half, leaf);
+    return part;
+  }
+  constexpr std::size_t few = 32;
+  const auto size = static_cast<std::size_t>(count);
+  const std::size_t leaves = (size - 1) / leaf_size + 1;
+  Part on_stack[few];
+  std::vector<Part> on_heap(leaves > few ? leaves : 0);
+  Part* const parts = leaves > few ? on_heap.data() : on_stack;
+  auto body = [&](const Chunk& chunk) {
+    for (std::size_t i = chunk.begin; i < chunk.end; i += leaf_size) {
+      parts[i / leaf_size] = leaf(begin + i, begin + std::min(i + leaf_size, chunk.end));
+    }
+  };
+  parallel_for(control, {.count = size, .grain = leaf_size, .cost = cost}, body);
+  for (std::size_t distance = 1; distance < leaves; distance *= 2) {
+    for (std::size_t i = 0; i + distance < leaves; i += 2 * distance) parts[i] += parts[i + distance];
   }
   return parts[0];
 }
 
-// term(i) for i in [begin, end), summed in double precision. Sixteen independent sums hide the latency of an addition
-// and fill any vector register; blocks are combined pairwise.
-template <class F>
-double sum_terms(std::size_t begin, std::size_t end, const F& term) {
-  constexpr std::size_t block = 2048;
-  if (end - begin > block) {
-    const std::size_t middle = begin + half(end - begin, block);
-    return sum_terms(begin, middle, term) + sum_terms(middle, end, term);
+// The elements of an array as contiguous Ts.
+template <class T>
+class Input {
+ public:
+  Input(const View& view, Order order) noexcept {
+    if (view.contiguous && view.dtype == dtype_of<T>) {
+      data_ = static_cast<const T*>(view.data);
+    } else {
+      walk_.emplace(view, order);
+      source_.emplace(*walk_);
+    }
   }
-  constexpr std::size_t lanes = 16;
-  double lane[lanes];
-  for (double& x : lane) x = -0.0;  // x + -0.0 is x, for -0.0 too
-  std::size_t i = begin;
-  for (; i + lanes <= end; i += lanes) {
-    for (std::size_t k = 0; k < lanes; ++k) lane[k] += term(i + k);
-  }
-  for (std::size_t k = 0; i + k < end; ++k) lane[k] += term(i + k);
-  for (std::size_t width = lanes / 2; width > 0; width /= 2) {
-    for (std::size_t k = 0; k < width; ++k) lane[k] += lane[k + width];
-  }
-  return lane[0];
-}
 
-// A sum of unsigned 64-bit terms, kept in halves so that 2^32 of them cannot overflow: unlike an addition with carry,
-// this vectorises.
-struct SplitSum {
-  std::uint64_t low = 0;
-  std::uint64_t high = 0;
-
-  void add(std::uint64_t term) noexcept {
-    low += term & 0xFFFFFFFF;
-    high += term >> 32;
+  const T* read(std::size_t begin, std::size_t count, T* room) const noexcept {
+    return data_ != nullptr ? data_ + begin : source_->template read<T>(begin, count, room);
   }
-  UInt128 total() const noexcept { return (UInt128{high} << 32) + low; }
+
+ private:
+  const T* data_ = nullptr;
+  std::optional<Walk> walk_;
+  std::optional<Source> source_;
 };
+
+// The same over the elements of an array: leaf(elements, how many, index of the first).
+template <class Part, class T, class Leaf>
+Part reduce_array(Control& control, double cost, const View& a, Order order, const Leaf& leaf) {
+  const Input<T> input(a, order);
+  return reduce<Part>(control, cost, 0, a.size, [&](std::uint64_t begin, std::uint64_t end) -> Part {
+    alignas(64) T room[leaf_size];
+    const auto count = static_cast<std::size_t>(end - begin);
+    return leaf(input.read(static_cast<std::size_t>(begin), count, room), count, static_cast<std::size_t>(begin));
+  });
+}
 
 }  // namespace core

@@ -1,0 +1,605 @@
+// The loops, for the tier that the including file has named and switched the compiler to:
+//
+//     #define THREADMODULE_TIER avx2
+//     #define THREADMODULE_VECTOR 32  // bytes
+//
+// Everything is in an unnamed namespace: what one tier's file compiles must never be linked into another's.
+#include "core/kernels/loops/table.hpp"
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
+// Each iteration stands alone, also if out is a: a kernel may work in place.
+#if defined(__clang__)
+#define THREADMODULE_INDEPENDENT _Pragma("clang loop vectorize(assume_safety)")
+#else
+#define THREADMODULE_INDEPENDENT _Pragma("GCC ivdep")
+#endif
+
+namespace core {
+namespace {
+
+// ---- Vectors
+
+template <class T, std::size_t bytes = THREADMODULE_VECTOR>
+struct VectorOf {
+  typedef T type __attribute__((vector_size(bytes)));
+};
+template <class T, std::size_t bytes = THREADMODULE_VECTOR>
+using Vector = typename VectorOf<T, bytes>::type;
+
+template <class T>
+constexpr std::size_t width = THREADMODULE_VECTOR / sizeof(T);
+
+template <class V, class T>
+[[gnu::always_inline]] inline V load(const T* from) noexcept {
+  V v;
+  __builtin_memcpy(&v, from, sizeof v);
+  return v;
+}
+
+// So many doubles, whatever the width of T.
+template <class T>
+[[gnu::always_inline]] inline Vector<double> load_doubles(const T* from) noexcept {
+  if constexpr (std::is_same_v<T, double>) {
+    return load<Vector<double>>(from);
+  } else {
+    return __builtin_convertvector(load<Vector<T, width<double> * sizeof(T)>>(from), Vector<double>);
+  }
+}
+
+// ---- Sums of doubles
+//
+// The element i of a leaf is added up in lane i % 32, whatever the width of a vector, and the lanes are added in
+// halves: the same additions in the same order on every tier. Four vectors of AVX-512 hide the latency of an addition.
+
+constexpr std::size_t lanes = 32;
+
+// Sum of term(i) for i < n. term(i, Vector<double>{}) gives the terms i, i + 1, ... as a vector.
+template <class Term>
+double sum_of(std::size_t n, const Term& term) noexcept {
+  constexpr std::size_t wide = width<double>;
+  constexpr std::size_t vectors = lanes / wide;
+  Vector<double> sums[vectors];
+  for (auto& sum : sums) sum = Vector<double>{} - 0.0;  // x + -0.0 is x, for -0.0 too
+  std::size_t i = 0;
+  for (; i + lanes <= n; i += lanes) {
+    for (std::size_t k = 0; k < vectors; ++k) sums[k] += term.vector(i + k * wide);
+  }
+#pragma GCC unroll 16
+  for (std::size_t k = 0; k < vectors; ++k, i += wide) {
+    if (i + wide <= n) {
+      sums[k] += term.vector(i);
+    } else if (i < n) {
+      double rest[wide];
+      for (std::size_t j = 0; j < wide; ++j) rest[j] = i + j < n ? term.scalar(i + j) : -0.0;
+      sums[k] += load<Vector<double>>(rest);
+    }
+  }
+#pragma GCC unroll 16
+  for (std::size_t half = vectors / 2; half > 0; half /= 2) {
+#pragma GCC unroll 16
+    for (std::size_t k = 0; k < half; ++k) sums[k] += sums[k + half];
+  }
+  double lane[wide];
+  __builtin_memcpy(lane, &sums[0], sizeof lane);
+  for (std::size_t half = wide / 2; half > 0; half /= 2) {
+    for (std::size_t k = 0; k < half; ++k) lane[k] += lane[k + half];
+  }
+  return lane[0];
+}
+
+template <class T>
+struct Elements {
+  const T* a;
+  Vector<double> vector(std::size_t i) const noexcept { return load_doubles(a + i); }
+  double scalar(std::size_t i) const noexcept { return double{a[i]}; }
+};
+
+template <class T>
+struct Products {
+  const T* a;
+  const T* b;
+  Vector<double> vector(std::size_t i) const noexcept { return load_doubles(a + i) * load_doubles(b + i); }
+  double scalar(std::size_t i) const noexcept { return double{a[i]} * double{b[i]}; }
+};
+
+template <class T>
+struct SquaredDifferences {
+  const T* a;
+  double from;
+  Vector<double> vector(std::size_t i) const noexcept {
+    const Vector<double> difference = load_doubles(a + i) - from;
+    return difference * difference;
+  }
+  double scalar(std::size_t i) const noexcept { return (double{a[i]} - from) * (double{a[i]} - from); }
+};
+
+template <class T>
+struct ScaledSquares {
+  const T* a;
+  double factor;
+  Vector<double> vector(std::size_t i) const noexcept {
+    const Vector<double> scaled = load_doubles(a + i) * factor;
+    return scaled * scaled;
+  }
+  double scalar(std::size_t i) const noexcept { return (double{a[i]} * factor) * (double{a[i]} * factor); }
+};
+
+template <class T>
+double sum_of_squared_differences(const T* a, double from, std::size_t n) noexcept {
+  return sum_of(n, SquaredDifferences<T>{a, from});
+}
+
+template <class T>
+double sum_of_scaled_squares(const T* a, double factor, std::size_t n) noexcept {
+  return sum_of(n, ScaledSquares<T>{a, factor});
+}
+
+// ---- Sums of integers
+
+// 64-bit terms, added up in halves, so that 2^32 of them cannot overflow: unlike an addition with carry, this
+// vectorises. A signed term is taken as unsigned by adding 2^63; the sum of these is taken off at the end.
+template <class T>
+Int128 sum_of_64_bits(const T* a, std::size_t n) noexcept {
+  constexpr std::uint64_t bias = std::is_signed_v<T> ? std::uint64_t{1} << 63 : 0;
+  std::uint64_t low = 0;
+  std::uint64_t high = 0;
+  for (std::size_t i = 0; i < n; ++i) {
+    const std::uint64_t term = static_cast<std::uint64_t>(a[i]) + bias;
+    low += term & 0xFFFFFFFF;
+    high += term >> 32;
+  }
+  return static_cast<Int128>((UInt128{high} << 32) + low) - static_cast<Int128>(UInt128{bias} * n);
+}
+
+template <class T>
+Sum<T> sum(const T* a, std::size_t n) noexcept {
+  if constexpr (std::is_floating_point_v<T>) {
+    return sum_of(n, Elements<T>{a});
+  } else if constexpr (sizeof(T) == 8) {
+    return sum_of_64_bits(a, n);
+  } else if constexpr (sizeof(T) == 4) {
+    std::int64_t total = 0;
+    for (std::size_t i = 0; i < n; ++i) total += a[i];
+    return total;
+  } else {
+    std::int32_t total = 0;  // 2^12 terms of 16 bits
+    for (std::size_t i = 0; i < n; ++i) total += a[i];
+    return total;
+  }
+}
+
+template <class T>
+ProductSum<T> dot(const T* a, const T* b, std::size_t n) noexcept {
+  if constexpr (std::is_floating_point_v<T>) {
+    return sum_of(n, Products<T>{a, b});
+  } else if constexpr (sizeof(T) < 4) {
+    std::int64_t total = 0;  // 2^12 products of 32 bits
+    for (std::size_t i = 0; i < n; ++i) total += std::int64_t{a[i]} * std::int64_t{b[i]};
+    return total;
+  } else {
+    using Product = std::conditional_t<std::is_signed_v<T>, Int128, UInt128>;
+    Wide total;
+    for (std::size_t i = 0; i < n; ++i) total += Wide(Product{a[i]} * Product{b[i]});
+    return total;
+  }
+}
+
+// ---- The smallest, the largest, and how many
+
+struct Less {
+  template <class T>
+  [[gnu::always_inline]] static auto before(T a, T b) noexcept {
+    return a < b;
+  }
+  static constexpr bool prefers_negative_zero = true;
+};
+
+struct Greater {
+  template <class T>
+  [[gnu::always_inline]] static auto before(T a, T b) noexcept {
+    return a > b;
+  }
+  static constexpr bool prefers_negative_zero = false;
+};
+
+// -0.0 == 0.0, so which of the two a vector loop finds depends on its width. IEEE 754's minimum says: -0.0.
+template <class Order, class T>
+T signed_zero(const T* a, std::size_t n) noexcept {
+  for (std::size_t i = 0; i < n; ++i) {
+    if (a[i] == 0 && __builtin_signbit(a[i]) == Order::prefers_negative_zero) return a[i];
+  }
+  return Order::prefers_negative_zero ? T{0} : -T{0};
+}
+
+template <class Order, class T>
+T extreme(const T* a, std::size_t n) noexcept {
+  T best = a[0];
+  bool nan = false;
+  std::size_t i = 0;
+  if (n >= width<T>) {
+    using V = Vector<T>;
+    using Mask = decltype(V{} < V{});
+    constexpr std::size_t vectors = 4;
+    V bests[vectors];
+    for (V& v : bests) v = load<V>(a);
+    Mask nans{};
+    for (; i + vectors * width<T> <= n; i += vectors * width<T>) {
+      for (std::size_t k = 0; k < vectors; ++k) {
+        const V x = load<V>(a + i + k * width<T>);
+        bests[k] = Order::before(x, bests[k]) ? x : bests[k];
+        if constexpr (std::is_floating_point_v<T>) nans |= x != x;
+      }
+    }
+    for (std::size_t k = 1; k < vectors; ++k) bests[0] = Order::before(bests[k], bests[0]) ? bests[k] : bests[0];
+    for (std::size_t k = 0; k < width<T>; ++k) {
+      if (Order::before(bests[0][k], best)) best = bests[0][k];
+      nan |= nans[k] != 0;
+    }
+    nan |= bests[0][0] != bests[0][0];
+  }
+  for (; i < n; ++i) {
+    if (Order::before(a[i], best)) best = a[i];
+    nan |= a[i] != a[i];
+  }
+  if constexpr (std::is_floating_point_v<T>) {
+    if (nan) return std::numeric_limits<T>::quiet_NaN();
+    if (best == 0) return signed_zero<Order>(a, n);
+  }
+  return best;
+}
+
+template <class T>
+std::size_t count_nonzero(const T* a, std::size_t n) noexcept {
+  // Counted in integers as wide as T, so that a comparison's mask can be added as it is; a byte counts to 127.
+  using Count = std::conditional_t<
+      sizeof(T) == 1, std::int8_t,
+      std::conditional_t<sizeof(T) == 2, std::int16_t, std::conditional_t<sizeof(T) == 4, std::int32_t, std::int64_t>>>;
+  constexpr std::size_t block = sizeof(T) == 1 ? 96 : 4096;
+  std::size_t total = 0;
+  for (std::size_t begin = 0; begin < n; begin += block) {
+    const std::size_t end = begin + block < n ? begin + block : n;
+    Count count = 0;
+    for (std::size_t i = begin; i < end; ++i) count = static_cast<Count>(count + (a[i] != 0));
+    total += static_cast<std::size_t>(count);
+  }
+  return total;
+}
+
+// ---- Maps
+//
+// Integers are computed as unsigned, and no narrower than int: defined also where a result does not fit, which the
+// check before should have found, unless another thread changes the input meanwhile.
+
+template <class T>
+struct ArithmeticOf {
+  using type = T;
+};
+template <class T>
+  requires std::is_integral_v<T>
+struct ArithmeticOf<T> {
+  using type = std::common_type_t<std::make_unsigned_t<T>, unsigned>;
+};
+template <class T>
+using Arithmetic = typename ArithmeticOf<T>::type;
+
+template <class T>
+[[gnu::always_inline]] inline Arithmetic<T> wrap(T x) noexcept {
+  return static_cast<Arithmetic<T>>(x);
+}
+
+template <class T>
+constexpr bool is_signed_integer = std::is_integral_v<T> && std::is_signed_v<T>;
+
+// The largest integer whose square fits in T.
+template <class T>
+constexpr T largest_root() noexcept {
+  constexpr T max = std::numeric_limits<T>::max();
+  T root = 0;
+  for (int bit = std::numeric_limits<T>::digits / 2; bit >= 0; --bit) {
+    const T next = static_cast<T>(root | static_cast<T>(T{1} << bit));
+    if (next <= max / next) root = next;
+  }
+  return root;
+}
+
+// Each has apply(), and for integers overflows(), without branches, so that both vectorise.
+
+struct Square {
+  template <class T>
+  static T apply(T a, T, T) noexcept {
+    return static_cast<T>(wrap(a) * wrap(a));
+  }
+  template <class T>
+  static bool overflows(T a, T, T) noexcept {
+    constexpr T root = largest_root<T>();
+    if constexpr (std::is_signed_v<T>) return (a > root) | (a < -root);
+    return a > root;
+  }
+};
+
+struct Absolute {
+  template <class T>
+  static T apply(T a, T, T) noexcept {
+    if constexpr (std::is_same_v<T, float>) return __builtin_fabsf(a);
+    if constexpr (std::is_same_v<T, double>) return __builtin_fabs(a);
+    if constexpr (is_signed_integer<T>) return a < 0 ? static_cast<T>(-wrap(a)) : a;
+    return a;
+  }
+  template <class T>
+  static bool overflows(T a, T, T) noexcept {
+    return std::is_signed_v<T> && a == std::numeric_limits<T>::min();
+  }
+};
+
+struct Negative {
+  template <class T>
+  static T apply(T a, T, T) noexcept {
+    return static_cast<T>(-wrap(a));
+  }
+  template <class T>
+  static bool overflows(T a, T, T) noexcept {
+    return std::is_signed_v<T> ? a == std::numeric_limits<T>::min() : a != 0;
+  }
+};
+
+struct Add {
+  template <class T>
+  static T apply(T a, T b, T) noexcept {
+    return static_cast<T>(wrap(a) + wrap(b));
+  }
+  template <class T>
+  static bool overflows(T a, T b, T) noexcept {
+    const T sum = apply(a, b, T{});
+    if constexpr (std::is_signed_v<T>) return ((a ^ sum) & (b ^ sum)) < 0;  // a and b have a sign, the sum the other
+    return sum < a;
+  }
+};
+
+struct Subtract {
+  template <class T>
+  static T apply(T a, T b, T) noexcept {
+    return static_cast<T>(wrap(a) - wrap(b));
+  }
+  template <class T>
+  static bool overflows(T a, T b, T) noexcept {
+    const T difference = apply(a, b, T{});
+    if constexpr (std::is_signed_v<T>) return ((a ^ b) & (a ^ difference)) < 0;
+    return a < b;
+  }
+};
+
+struct Multiply {
+  template <class T>
+  static T apply(T a, T b, T) noexcept {
+    return static_cast<T>(wrap(a) * wrap(b));
+  }
+  template <class T>
+  static bool overflows(T a, T b, T) noexcept {
+    if constexpr (sizeof(T) < 8) {
+      using Twice = std::conditional_t<sizeof(T) < 4, std::int32_t, std::int64_t>;
+      using Product = std::conditional_t<std::is_signed_v<T>, Twice, std::make_unsigned_t<Twice>>;
+      const Product product = static_cast<Product>(a) * static_cast<Product>(b);
+      return product != static_cast<Product>(static_cast<T>(product));
+    }
+    T product;
+    return __builtin_mul_overflow(a, b, &product);
+  }
+};
+
+struct Axpy {
+  template <class T>
+  static T apply(T a, T b, T c) noexcept {
+    return Add::apply(Multiply::apply(a, b, T{}), c, T{});
+  }
+  template <class T>
+  static bool overflows(T a, T b, T c) noexcept {  // of the whole: a * b may leave the range and come back
+    T result;
+    return __builtin_add_overflow(Int128{a} * Int128{b}, Int128{c}, &result);
+  }
+};
+
+struct Clip {
+  template <class T>
+  static T apply(T a, T low, T high) noexcept {  // NaN, wherever it is, wins
+    const T raised = (a < low) | (low != low) ? low : a;
+    return (raised > high) | (high != high) ? high : raised;
+  }
+};
+
+struct Either {
+  template <class T>
+  static T apply(T a, T b, T) noexcept {
+    return static_cast<T>(a | b);
+  }
+};
+
+struct Both {
+  template <class T>
+  static T apply(T a, T b, T) noexcept {
+    return static_cast<T>(a & b);
+  }
+};
+
+struct Divide {
+  template <class T>
+  static T apply(T a, T b, T) noexcept {
+    return a / b;
+  }
+};
+
+struct Sqrt {
+  template <class T>
+  static T apply(T a, T, T) noexcept {
+    if constexpr (std::is_same_v<T, float>) return __builtin_sqrtf(a);
+    return static_cast<T>(__builtin_sqrt(a));
+  }
+};
+
+template <class Operation, class T>
+void map(T* out, const T* a, const T* b, const T* c, std::size_t n) noexcept {
+  THREADMODULE_INDEPENDENT
+  for (std::size_t i = 0; i < n; ++i) out[i] = Operation::apply(a[i], b[i], c[i]);
+}
+
+template <class Operation, class T>
+bool overflows(const T* a, const T* b, const T* c, std::size_t n) noexcept {
+  std::make_unsigned_t<T> any = 0;  // as wide as the elements, so that it vectorises
+  for (std::size_t i = 0; i < n; ++i) {
+    any = static_cast<std::make_unsigned_t<T>>(any | static_cast<T>(Operation::overflows(a[i], b[i], c[i])));
+  }
+  return any != 0;
+}
+
+// ---- Series
+
+constexpr struct Iota {
+  double value[8] = {0, 1, 2, 3, 4, 5, 6, 7};
+} iota;
+
+struct PiTerms {
+  double first;  // + i is exact
+  double step;
+  Vector<double> vector(std::size_t i) const noexcept {
+    const Vector<double> x = (load<Vector<double>>(iota.value) + (first + static_cast<double>(i))) * step;
+    return 4.0 / (1.0 + x * x);
+  }
+  double scalar(std::size_t i) const noexcept {
+    const double x = (first + static_cast<double>(i)) * step;
+    return 4.0 / (1.0 + x * x);
+  }
+};
+
+double pi(double first, double step, std::size_t n) noexcept { return sum_of(n, PiTerms{first, step}); }
+
+UInt128 squares(std::uint64_t begin, std::uint64_t end) noexcept {
+  std::uint64_t low = 0;
+  std::uint64_t high = 0;
+  if (end <= std::uint64_t{1} << 32) {  // the squares fit in 64 bits
+    for (std::uint64_t i = begin; i < end; ++i) {
+      low += (i * i) & 0xFFFFFFFF;
+      high += (i * i) >> 32;
+    }
+    return (UInt128{high} << 32) + low;
+  }
+  UInt128 sum = 0;
+  for (std::uint64_t i = begin; i < end; ++i) sum += UInt128{i} * i;
+  return sum;
+}
+
+// A leaf of roots, then their sum: this way the roots vectorise, which have no operator.
+double distances(double first, std::size_t n) noexcept {
+  double roots[leaf_size];
+  for (std::size_t i = 0; i < n; ++i) {
+    const double x = first + static_cast<double>(static_cast<std::int32_t>(i));
+    roots[i] = __builtin_sqrt(x * x);
+  }
+  return sum_of(n, Elements<double>{roots});
+}
+
+// ---- Bins
+
+void find_bins(const double* x, std::size_t n, double low, double high, double per_bin, double doubt,
+               std::int32_t* bins) noexcept {
+  for (std::size_t i = 0; i < n; ++i) {
+    const bool inside = (x[i] >= low) & (x[i] < high);
+    const double position = inside ? (x[i] - low) * per_bin : 0;
+    const auto bin = static_cast<std::int32_t>(position);
+    const double rest = position - static_cast<double>(bin);
+    const bool certain = inside & (rest > doubt) & (rest < 1 - doubt);
+    bins[i] = certain ? bin : -1;
+  }
+}
+
+// ---- Past the caches
+
+void stream(void* to, const void* from, std::size_t bytes) noexcept {
+#if defined(__x86_64__)
+  auto* out = static_cast<char*>(to);
+  const auto* in = static_cast<const char*>(from);
+  constexpr std::size_t wide = THREADMODULE_VECTOR;
+  const std::size_t misaligned = -reinterpret_cast<std::uintptr_t>(out) % wide;
+  const std::size_t head = misaligned < bytes ? misaligned : bytes;
+  __builtin_memcpy(out, in, head);
+  std::size_t i = head;
+  for (; i + wide <= bytes; i += wide) {
+#if THREADMODULE_VECTOR == 64
+    _mm512_stream_si512(reinterpret_cast<__m512i*>(out + i), _mm512_loadu_si512(in + i));
+#elif THREADMODULE_VECTOR == 32
+    _mm256_stream_si256(reinterpret_cast<__m256i*>(out + i),
+                        _mm256_loadu_si256(reinterpret_cast<const __m256i*>(in + i)));
+#else
+    _mm_stream_si128(reinterpret_cast<__m128i*>(out + i), _mm_loadu_si128(reinterpret_cast<const __m128i*>(in + i)));
+#endif
+  }
+  __builtin_memcpy(out + i, in + i, bytes - i);
+  _mm_sfence();  // such stores are not in the order that a release promises
+#else
+  __builtin_memcpy(to, from, bytes);
+#endif
+}
+
+// ---- The tables
+
+template <class T>
+constexpr Loops<T> loops_of() noexcept {
+  Loops<T> loops{};
+  const auto map_is = [&](Map operation, MapLoop<T> loop) { loops.map[static_cast<std::size_t>(operation)] = loop; };
+  map_is(Map::square, map<Square, T>);
+  map_is(Map::absolute, map<Absolute, T>);
+  map_is(Map::negative, map<Negative, T>);
+  map_is(Map::add, map<Add, T>);
+  map_is(Map::subtract, map<Subtract, T>);
+  map_is(Map::multiply, map<Multiply, T>);
+  map_is(Map::axpy, map<Axpy, T>);
+  map_is(Map::clip, map<Clip, T>);
+  if constexpr (std::is_floating_point_v<T>) {
+    map_is(Map::divide, map<Divide, T>);
+    map_is(Map::sqrt, map<Sqrt, T>);
+  } else {
+    const auto overflow_is = [&](Map operation, OverflowLoop<T> loop) {
+      loops.overflow[static_cast<std::size_t>(operation)] = loop;
+    };
+    overflow_is(Map::square, overflows<Square, T>);
+    overflow_is(Map::absolute, overflows<Absolute, T>);
+    overflow_is(Map::negative, overflows<Negative, T>);
+    overflow_is(Map::add, overflows<Add, T>);
+    overflow_is(Map::subtract, overflows<Subtract, T>);
+    overflow_is(Map::multiply, overflows<Multiply, T>);
+    overflow_is(Map::axpy, overflows<Axpy, T>);
+  }
+  if constexpr (std::is_same_v<T, std::uint8_t>) {
+    map_is(Map::either, map<Either, T>);
+    map_is(Map::both, map<Both, T>);
+  }
+  loops.sum = sum<T>;
+  loops.dot = dot<T>;
+  loops.min = extreme<Less, T>;
+  loops.max = extreme<Greater, T>;
+  loops.count_nonzero = count_nonzero<T>;
+  return loops;
+}
+
+template <class T>
+constexpr FloatLoops<T> float_loops_of() noexcept {
+  return {sum_of_squared_differences<T>, sum_of_scaled_squares<T>};
+}
+
+}  // namespace
+
+#define THREADMODULE_JOINED(a, b) a##b
+#define THREADMODULE_TABLES(tier) THREADMODULE_JOINED(tier, _tables)
+
+constinit const Tables THREADMODULE_TABLES(THREADMODULE_TIER) = {
+    {loops_of<std::int8_t>(), loops_of<std::int16_t>(), loops_of<std::int32_t>(), loops_of<std::int64_t>(),
+     loops_of<std::uint8_t>(), loops_of<std::uint16_t>(), loops_of<std::uint32_t>(), loops_of<std::uint64_t>(),
+     loops_of<float>(), loops_of<double>()},
+    {float_loops_of<float>(), float_loops_of<double>()},
+    {pi, distances, squares},
+    find_bins,
+    stream,
+};
+
+}  // namespace core

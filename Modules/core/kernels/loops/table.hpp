@@ -1,0 +1,109 @@
+// The loops of the kernels over contiguous elements, one table of them for each instruction set.
+//
+// loops.inl is compiled once per tier, each time in a namespace of its own, so that no instruction of a better tier
+// leaks into code that every CPU runs. To add a map: a name in Map, a struct in loops.inl, a line in its table.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <tuple>
+#include <type_traits>
+
+#include "core/number.hpp"
+
+namespace core {
+
+// A leaf is what one call of a reduction's loop works on: with 8 bytes each, two thirds of a level-1 cache.
+inline constexpr std::size_t leaf_size = 4096;
+
+// Element by element: out[i] = f(a[i], b[i], c[i]), as many of them as the operation has.
+enum class Map : unsigned char {
+  square,
+  absolute,
+  negative,
+  add,
+  subtract,
+  multiply,
+  axpy,  // a * b + c, rounded twice: a fused one would give other bits on other machines
+  clip,  // a, not below b, not above c
+  either,
+  both,
+  divide,
+  sqrt,
+  exp,
+  log,
+};
+inline constexpr std::size_t maps = 14;
+
+constexpr bool is_for_floats(Map map) noexcept { return map >= Map::divide; }
+
+template <class T>
+using MapLoop = void (*)(T* out, const T* a, const T* b, const T* c, std::size_t n);
+
+// Would an integer result not fit its type?
+template <class T>
+using OverflowLoop = bool (*)(const T* a, const T* b, const T* c, std::size_t n);
+
+// A sum of n <= leaf_size terms: of floats in double precision, of integers exact.
+template <class T>
+using Sum = std::conditional_t<std::is_floating_point_v<T>, double,
+                               std::conditional_t<sizeof(T) < 8, std::int64_t, Int128>>;
+template <class T>
+using ProductSum =
+    std::conditional_t<std::is_floating_point_v<T>, double, std::conditional_t<sizeof(T) < 4, std::int64_t, Wide>>;
+
+// n > 0 elements, n <= leaf_size.
+template <class T>
+struct Loops {
+  MapLoop<T> map[maps];
+  OverflowLoop<T> overflow[maps];  // null for a map that cannot overflow, or of floats
+  Sum<T> (*sum)(const T* a, std::size_t n);
+  ProductSum<T> (*dot)(const T* a, const T* b, std::size_t n);
+  T (*min)(const T* a, std::size_t n);  // NaN, if there is one
+  T (*max)(const T* a, std::size_t n);
+  std::size_t (*count_nonzero)(const T* a, std::size_t n);
+};
+
+// Loops that floats alone have.
+template <class T>
+struct FloatLoops {
+  double (*sum_of_squared_differences)(const T* a, double from, std::size_t n);
+  double (*sum_of_scaled_squares)(const T* a, double factor, std::size_t n);
+};
+
+// Terms that are computed, not read: term(first), term(first + 1), ...
+struct SeriesLoops {
+  double (*pi)(double first, double step, std::size_t n);
+  double (*distances)(double first, std::size_t n);  // sqrt(x * x) for x = first, first + 1, ...
+  UInt128 (*squares)(std::uint64_t begin, std::uint64_t end);
+};
+
+struct Tables {
+  std::tuple<Loops<std::int8_t>, Loops<std::int16_t>, Loops<std::int32_t>, Loops<std::int64_t>, Loops<std::uint8_t>,
+             Loops<std::uint16_t>, Loops<std::uint32_t>, Loops<std::uint64_t>, Loops<float>, Loops<double>>
+      of_type;
+  std::tuple<FloatLoops<float>, FloatLoops<double>> of_float;
+  SeriesLoops series;
+  // Into which of the bins of equal width each x falls; -1 if that is not certain, or into none.
+  void (*find_bins)(const double* x, std::size_t n, double low, double high, double per_bin, double doubt,
+                    std::int32_t* bins);
+  // Copies past the caches: for outputs so large that they would throw out what is still of use.
+  void (*stream)(void* to, const void* from, std::size_t bytes);
+};
+
+extern const Tables baseline_tables;
+#if defined(__x86_64__)
+extern const Tables avx2_tables;
+extern const Tables avx512_tables;
+#endif
+
+// The tables of best_tier(), chosen once.
+const Tables& tables() noexcept;
+
+template <class T>
+const Loops<T>& loops() noexcept {
+  return std::get<Loops<T>>(tables().of_type);
+}
+
+}  // namespace core

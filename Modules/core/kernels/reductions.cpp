@@ -1,0 +1,245 @@
+#include <cmath>
+#include <limits>
+
+#include "core/kernels.hpp"
+#include "core/kernels/exact.hpp"
+#include "core/kernels/reduction.hpp"
+
+namespace core {
+namespace {
+
+// A byte takes as long as this from the level-2 cache, on one thread.
+constexpr double per_byte = 0.004;
+
+template <class T>
+constexpr double cost_of_reading = per_byte * sizeof(T);
+
+// ---- Sums
+
+// A part that several types of sums share: what a loop returns, widened so that nothing overflows.
+Wide widened(std::int64_t sum) noexcept { return Wide(Int128{sum}); }
+Wide widened(Int128 sum) noexcept { return Wide(sum); }
+Wide widened(Wide sum) noexcept { return sum; }
+double widened(double sum) noexcept { return sum; }
+
+template <class T>
+using Part = std::conditional_t<std::is_floating_point_v<T>, double, Wide>;
+
+template <class T>
+Number sum_of(const View& a, Control& control) {
+  return reduce_array<Part<T>, T>(
+      control, cost_of_reading<T>, a, Order::any,
+      [](const T* x, std::size_t n, std::size_t) { return widened(loops<T>().sum(x, n)); });
+}
+
+template <class Part, class T, class Leaf>
+Part reduce_pairs(Control& control, double cost, const View& a, const View& b, const Leaf& leaf) {
+  const Input<T> left(a, Order::c);
+  const Input<T> right(b, Order::c);
+  return reduce<Part>(control, cost, 0, a.size, [&](std::uint64_t begin, std::uint64_t end) -> Part {
+    alignas(64) T left_room[leaf_size];
+    alignas(64) T right_room[leaf_size];
+    const auto first = static_cast<std::size_t>(begin);
+    const auto count = static_cast<std::size_t>(end - begin);
+    return leaf(left.read(first, count, left_room), right.read(first, count, right_room), count);
+  });
+}
+
+// ---- The least and the greatest
+
+template <class Order, class T>
+bool precedes(T a, T b) noexcept {
+  if constexpr (std::is_floating_point_v<T>) {
+    if (std::isnan(b)) return false;
+    if (std::isnan(a)) return true;
+    if (a == 0 && b == 0) return std::signbit(a) != std::signbit(b) && std::signbit(a) == Order::is_less;
+  }
+  return Order::is_less ? a < b : b < a;
+}
+
+template <class T>
+struct Least {
+  static constexpr bool is_less = true;
+  static T of(const T* x, std::size_t n) noexcept { return loops<T>().min(x, n); }
+};
+
+template <class T>
+struct Greatest {
+  static constexpr bool is_less = false;
+  static T of(const T* x, std::size_t n) noexcept { return loops<T>().max(x, n); }
+};
+
+template <class Order, class T>
+struct Extreme {
+  T value{};
+  std::size_t leaf = 0;  // where the first of them is
+
+  Extreme& operator+=(const Extreme& later) noexcept {
+    if (!precedes<Order>(later.value, value)) return *this;
+    if (later.value != value) leaf = later.leaf;  // -0.0 precedes 0.0 as a value, but is in the same place of the order
+    value = later.value;
+    return *this;
+  }
+};
+
+template <template <class> class Which, class T>
+Extreme<Which<T>, T> extreme_of(const View& a, Order order, Control& control) {
+  return reduce_array<Extreme<Which<T>, T>, T>(
+      control, cost_of_reading<T>, a, order, [](const T* x, std::size_t n, std::size_t first) {
+        return Extreme<Which<T>, T>{Which<T>::of(x, n), first};
+      });
+}
+
+template <template <class> class Which>
+Number value_of(const View& a, Control& control) {
+  return with_type(a.dtype, [&](auto zero) -> Number {
+    using T = decltype(zero);
+    const T value = extreme_of<Which, T>(a, Order::any, control).value;
+    if constexpr (std::is_floating_point_v<T>) return double{value};
+    else return Wide(Int128{value});
+  });
+}
+
+// The least of each leaf was found by a loop that vectorises; where it is, is looked for in one leaf only.
+template <template <class> class Which>
+std::size_t index_of(const View& a, Control& control) {
+  return with_type(a.dtype, [&](auto zero) -> std::size_t {
+    using T = decltype(zero);
+    const auto best = extreme_of<Which, T>(a, Order::c, control);
+    const std::size_t count = std::min(leaf_size, a.size - best.leaf);
+    alignas(64) T room[leaf_size];
+    const T* x = Input<T>(a, Order::c).read(best.leaf, count, room);
+    std::size_t i = 0;
+    // 0.0 and -0.0 are equal here: the first of either.
+    while (i + 1 < count && !(x[i] == best.value || (x[i] != x[i] && best.value != best.value))) ++i;
+    return best.leaf + i;
+  });
+}
+
+// ---- Deviations
+
+// Of a leaf: how many, their mean, and the sum of the squares of the differences from it. Two of them are joined by
+// Chan, Golub and LeVeque, "Updating Formulae and a Pairwise Algorithm for Computing Sample Variances" (1979).
+struct Moments {
+  double count = 0;
+  double mean = 0;
+  double squares = 0;
+
+  Moments& operator+=(const Moments& other) noexcept {
+    const double total = count + other.count;
+    const double difference = other.mean - mean;
+    squares += other.squares + difference * difference * (count * other.count / total);
+    mean += difference * (other.count / total);
+    count = total;
+    return *this;
+  }
+};
+
+// Kernels whose result is a float compute integers as doubles.
+template <class F>
+decltype(auto) with_float_type(DType dtype, F&& f) {
+  return dtype == DType::f4 || dtype == DType::f2 ? f(float{}) : f(double{});
+}
+
+template <class T>
+double scaled_squares(const View& a, double factor, Control& control) {
+  const auto& loop = std::get<FloatLoops<T>>(tables().of_float).sum_of_scaled_squares;
+  return reduce_array<double, T>(control, cost_of_reading<T>, a, Order::any,
+                                 [&](const T* x, std::size_t n, std::size_t) { return loop(x, factor, n); });
+}
+
+}  // namespace
+
+Number sum(const View& a, Control& control) {
+  if (a.dtype == DType::b1) return Wide(Int128{count_nonzero(a, control)});
+  return with_type(a.dtype, [&](auto zero) -> Number {
+    using T = decltype(zero);
+    if (a.size == 0) return std::is_floating_point_v<T> ? Number(0.0) : Number(Wide());
+    return sum_of<T>(a, control);
+  });
+}
+
+Number dot(const View& a, const View& b, DType loop, Control& control) {
+  return with_type(loop, [&](auto zero) -> Number {
+    using T = decltype(zero);
+    if (a.size == 0) return std::is_floating_point_v<T> ? Number(0.0) : Number(Wide());
+    return reduce_pairs<Part<T>, T>(
+        control, 2 * cost_of_reading<T>, a, b,
+        [](const T* x, const T* y, std::size_t n) { return widened(loops<T>().dot(x, y, n)); });
+  });
+}
+
+Number minimum(const View& a, Control& control) { return value_of<Least>(a, control); }
+Number maximum(const View& a, Control& control) { return value_of<Greatest>(a, control); }
+std::size_t argmin(const View& a, Control& control) { return index_of<Least>(a, control); }
+std::size_t argmax(const View& a, Control& control) { return index_of<Greatest>(a, control); }
+
+std::size_t count_nonzero(const View& a, Control& control) {
+  if (a.size == 0) return 0;
+  return with_type(a.dtype, [&](auto zero) {
+    using T = decltype(zero);
+    return reduce_array<std::size_t, T>(
+        control, cost_of_reading<T>, a, Order::any,
+        [](const T* x, std::size_t n, std::size_t) { return loops<T>().count_nonzero(x, n); });
+  });
+}
+
+double squared_deviations(const View& a, Control& control) {
+  if (a.size == 0) return 0;
+  return with_float_type(a.dtype, [&](auto zero) {
+    using T = decltype(zero);
+    const auto& loop = std::get<FloatLoops<T>>(tables().of_float).sum_of_squared_differences;
+    // A leaf is read from memory once; the second time it is in the level-1 cache.
+    return reduce_array<Moments, T>(control, 2 * cost_of_reading<T>, a, Order::any,
+                                    [&](const T* x, std::size_t n, std::size_t) {
+                                      const auto count = static_cast<double>(n);
+                                      const double mean = loops<T>().sum(x, n) / count;
+                                      return Moments{count, mean, loop(x, mean, n)};
+                                    })
+        .squares;
+  });
+}
+
+double norm(const View& a, Control& control) {
+  if (a.size == 0) return 0;
+  return with_float_type(a.dtype, [&](auto zero) {
+    using T = decltype(zero);
+    const double squares = scaled_squares<T>(a, 1, control);
+    // Squares of less than 2^-960 have lost bits, infinite ones all: once more, scaled by a power of two.
+    if (std::isnan(squares) || (squares >= 0x1p-960 && std::isfinite(squares))) return std::sqrt(squares);
+    const auto greatest = [&](const Number& number) { return std::fabs(std::get<double>(number)); };
+    const double most = std::max(greatest(maximum(a, control)), greatest(minimum(a, control)));
+    if (most == 0 || std::isinf(most)) return most;
+    const int exponent = std::ilogb(most);
+    return std::ldexp(std::sqrt(scaled_squares<T>(a, std::ldexp(1.0, -exponent), control)), exponent);
+  });
+}
+
+double exact_sum(const View& a, Control& control) {
+  if (a.size == 0) return 0;
+  constexpr double cost = 1.5;
+  return with_float_type(a.dtype, [&](auto zero) {
+    using T = decltype(zero);
+    return reduce_array<ExactSum, T>(control, cost, a, Order::any, [](const T* x, std::size_t n, std::size_t) {
+             ExactSum sum;
+             sum.add(x, n);
+             return sum;
+           }).value();
+  });
+}
+
+double exact_dot(const View& a, const View& b, DType loop, Control& control) {
+  if (a.size == 0) return 0;
+  constexpr double cost = 4;
+  return with_float_type(loop, [&](auto zero) {
+    using T = decltype(zero);
+    using Sum = std::conditional_t<sizeof(T) == 4, ExactSum, ExactDot>;
+    return reduce_pairs<Sum, T>(control, cost, a, b, [](const T* x, const T* y, std::size_t n) {
+             Sum sum;
+             sum.add_products(x, y, n);
+             return sum;
+           }).value();
+  });
+}
+
+}  // namespace core

@@ -1,0 +1,126 @@
+// The shape of a scatter: each element adds one to the count that it chooses. Every thread counts in a table of its
+// own, and the tables are added up in the end.
+#include <cmath>
+
+#include "core/kernels.hpp"
+#include "core/kernels/reduction.hpp"
+
+namespace core {
+namespace {
+
+// One table for each thread, and nothing shared: a count that two threads increment would go to and fro between them.
+class TablesOfCounts {
+ public:
+  TablesOfCounts(const Control& control, const Range& range, std::size_t size)
+      : size_((size + line - 1) / line * line), counts_(size_ * participants(control, range)) {}
+
+  std::int64_t* operator[](unsigned participant) noexcept { return &counts_[size_ * participant]; }
+
+  void add_to(std::span<std::int64_t> counts) const noexcept {
+    for (std::size_t table = 0; table < counts_.size(); table += size_) {
+      for (std::size_t i = 0; i < counts.size(); ++i) counts[i] += counts_[table + i];
+    }
+  }
+
+ private:
+  static constexpr std::size_t line = 64 / sizeof(std::int64_t);
+
+  std::size_t size_;
+  std::vector<std::int64_t> counts_;
+};
+
+// Bytes have few values, so the same one often comes twice in a row, and the second increment has to wait for the
+// first. With four tables in turn it does not.
+void count_bytes(const std::uint8_t* x, std::size_t n, std::int64_t* counts) noexcept {
+  std::uint32_t tables[4][256] = {};
+  std::size_t i = 0;
+  for (; i + 8 <= n; i += 8) {
+    std::uint64_t bytes;
+    __builtin_memcpy(&bytes, x + i, 8);
+    for (unsigned k = 0; k < 8; ++k) ++tables[k % 4][(bytes >> (8 * k)) & 0xFF];
+  }
+  for (; i < n; ++i) ++tables[0][x[i]];
+  for (std::size_t value = 0; value < 256; ++value) {
+    counts[value] += std::int64_t{tables[0][value]} + tables[1][value] + tables[2][value] + tables[3][value];
+  }
+}
+
+}  // namespace
+
+void bincount(const View& x, std::span<std::int64_t> counts, Control& control) {
+  if (x.size == 0) return;
+  with_type(x.dtype, [&](auto zero) {
+    using T = decltype(zero);
+    if constexpr (std::is_integral_v<T>) {
+      constexpr std::size_t grain = sizeof(T) == 1 ? 8 * leaf_size : leaf_size;
+      const Input<T> input(x, Order::any);
+      const Range range{.count = x.size, .grain = grain, .cost = 0.5};
+      constexpr bool bytes = std::is_same_v<T, std::uint8_t>;
+      TablesOfCounts tables(control, range, bytes ? std::max<std::size_t>(counts.size(), 256) : counts.size());
+      auto body = [&](const Chunk& chunk) {
+        alignas(64) T room[leaf_size];
+        std::int64_t* const table = tables[chunk.participant];
+        for (std::size_t i = chunk.begin; i < chunk.end; i += grain) {
+          const std::size_t n = std::min(grain, chunk.end - i);
+          for (std::size_t j = i; j < i + n; j += leaf_size) {
+            const std::size_t count = std::min(leaf_size, i + n - j);
+            const T* const values = input.read(j, count, room);
+            if constexpr (bytes) {
+              count_bytes(values, count, table);
+            } else {
+              for (std::size_t k = 0; k < count; ++k) ++table[static_cast<std::size_t>(values[k])];
+            }
+          }
+        }
+      };
+      parallel_for(control, range, body);
+      tables.add_to(counts);
+    }
+  });
+}
+
+void histogram(const View& a, std::span<const double> edges, bool uniform, std::span<std::int64_t> counts,
+               Control& control) {
+  if (a.size == 0) return;
+  const std::size_t bins = counts.size();
+  const double low = edges.front();
+  const double high = edges.back();
+  const double per_bin = static_cast<double>(bins) / (high - low);
+  // How far from an integer, in bins, a position must be for its bin to be certain: the rounding of the position and
+  // of the edges, of which those for float16 have 11 bits.
+  double doubt = 0x1p-50 * (static_cast<double>(bins) + std::max(std::fabs(low), std::fabs(high)) * per_bin);
+  if (a.dtype == DType::f4) doubt *= 0x1p29;
+  if (a.dtype == DType::f2) doubt *= 0x1p42;
+  uniform = uniform && doubt < 0.25 && std::isfinite(per_bin) && bins < (std::size_t{1} << 30);
+
+  const Input<double> input(a, Order::any);
+  const Range range{.count = a.size, .grain = leaf_size, .cost = uniform ? 1.0 : 5.0 + std::log2(bins)};
+  TablesOfCounts tables(control, range, bins);
+  const auto find = core::tables().find_bins;
+
+  const auto search = [&](double x) noexcept {  // low <= x <= high; the last bin has both its edges
+    const auto after = std::upper_bound(edges.begin(), edges.end() - 1, x);
+    return static_cast<std::size_t>(after - edges.begin()) - 1;
+  };
+  auto body = [&](const Chunk& chunk) {
+    alignas(64) double room[leaf_size];
+    alignas(64) std::int32_t found[leaf_size];
+    std::int64_t* const table = tables[chunk.participant];
+    for (std::size_t i = chunk.begin; i < chunk.end; i += leaf_size) {
+      const std::size_t n = std::min(leaf_size, chunk.end - i);
+      const double* const x = input.read(i, n, room);
+      if (uniform) find(x, n, low, high, per_bin, doubt, found);
+      for (std::size_t k = 0; k < n; ++k) {
+        if (uniform && found[k] >= 0) {
+          ++table[found[k]];
+        } else if (x[k] >= low && x[k] <= high) {
+          ++table[search(x[k])];
+        }
+      }
+    }
+  };
+  parallel_for(control, range, body);
+  tables.add_to(counts);
+}
+
+}  // namespace core

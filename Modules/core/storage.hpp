@@ -1,0 +1,47 @@
+// The memory of an Array: shared by all who look at it, gone with the last of them. There is no Python in it, so that
+// the last one may let go in any thread, attached or not, even after the interpreter is gone.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <utility>
+
+namespace core {
+
+class Storage {
+ public:
+  // As wide as a cache line and the widest vector register.
+  static constexpr std::size_t alignment = 64;
+
+  Storage() = default;
+  // So many bytes, not initialised. Throws std::bad_alloc.
+  explicit Storage(std::size_t bytes);
+  Storage(const Storage& other) noexcept : block_(other.block_) {
+    if (block_ != nullptr) block_->owners.fetch_add(1, std::memory_order_relaxed);
+  }
+  Storage(Storage&& other) noexcept : block_(std::exchange(other.block_, nullptr)) {}
+  Storage& operator=(Storage other) noexcept {
+    std::swap(block_, other.block_);
+    return *this;
+  }
+  ~Storage() {
+    if (block_ != nullptr && block_->owners.fetch_sub(1, std::memory_order_acq_rel) == 1) free(block_);
+  }
+
+  std::byte* data() const noexcept { return block_->data; }
+  std::size_t bytes() const noexcept { return block_->bytes; }
+
+ private:
+  struct Block {
+    std::byte* data;
+    std::size_t bytes;
+    void* memory;  // what malloc said
+    std::atomic<std::size_t> owners{1};
+  };
+
+  static void free(Block* block) noexcept;
+
+  Block* block_ = nullptr;
+};
+
+}  // namespace core
