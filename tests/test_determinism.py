@@ -14,27 +14,14 @@ from typing import Any
 import numpy as np
 import pytest
 import threadmodule
-from reference import BINARY, DTYPES, FLOATS, REDUCTIONS, Layout, values
+from reference import BINARY, DTYPES, FLOATS, MAPS, REDUCTIONS, Layout, values
 from support import check_python
 
 TIERS = ["baseline", "avx2", "avx512"]  # as far as this machine has them
 SIZES = [*range(70), 127, 128, 129, 1000, 4095, 4096, 4097, 8191, 8193, 20_000, 32_769, 100_003, 300_001]
 LARGE = 1_000_003
 SERIES = {"pi", "do_math", "sum_of_squares"}
-KERNELS = [
-    *REDUCTIONS,
-    "dot",
-    "exact sum",
-    "exact dot",
-    *UNARY,
-    *BINARY,
-    "scale",
-    "axpy",
-    "clip",
-    "cumsum",
-    "histogram",
-]
-KERNELS += ["bincount", *sorted(SERIES)]
+KERNELS = [*REDUCTIONS, "dot", "exact sum", "exact dot", *MAPS, "cumsum", "histogram", "bincount", *sorted(SERIES)]
 
 
 def arguments(kernel: str, dtype: str, size: int, seed: int) -> tuple[Any, ...]:
