@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import os
 import signal
@@ -52,8 +53,22 @@ def interrupt(code: str, after: str = "ready", timeout: float = 60) -> subproces
     return subprocess.CompletedProcess(command, process.returncode, out, err)
 
 
+def thread_names() -> list[str]:
+    """Of all POSIX threads of this process, as `top -H` shows them."""
+    names = []
+    for task in os.listdir("/proc/self/task"):
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # it has just ended
+            names.append(Path("/proc/self/task", task, "comm").read_text(encoding="utf-8").rstrip("\n"))
+    return names
+
+
+def pool_workers() -> int:
+    return sum(name.startswith("threadmodule/") for name in thread_names())
+
+
 def os_threads() -> int:
-    return len(os.listdir("/proc/self/task"))
+    """Those of the pool are not counted: they stay until the process ends."""
+    return len(thread_names()) - pool_workers()
 
 
 def open_files() -> int:
