@@ -15,6 +15,7 @@
  *
  *     def start_threads(n): ...           # below
  *     def cpu_count(): ...                # below
+ *     def get_num_threads(), set_num_threads(n): ...               # below
  *     def get_include(): ...              # below
  *     def current_thread(), enumerate(), active_count(), __getattr__(name):
  *                                         # binding/drop_in.cpp    what else threading has
@@ -27,8 +28,8 @@
  *     binding/reference.hpp   who owns a reference           core/parking.hpp    how a thread sleeps
  *     binding/boundary.hpp    how errors leave C++           core/thread.hpp     the life of a thread
  *     binding/detached.hpp    how the GIL is released        core/parallel.hpp   how work is cut up
- *     binding/buffer.hpp      how memory is borrowed         core/kernels.hpp    what there is to compute
- *     binding/call.hpp        what a call of a kernel is     core/kernels/       the loops
+ *     binding/buffer.hpp      how memory is borrowed         core/pool.hpp       who does it
+ *     binding/call.hpp        what a call of a kernel is     core/kernels.hpp    what there is to compute, in kernels/
  *     binding/sync/waiting.hpp  how Python code waits        core/sync/monitor.hpp  what it waits at
  *     binding/sync/lock.cpp   the simplest of them           core/hand_off.hpp   how a wake wakes
  */
@@ -50,6 +51,7 @@
 #include "binding/timer.hpp"
 #include "core/cpus.hpp"
 #include "core/fork.hpp"
+#include "core/pool.hpp"
 #include "core/start_threads.hpp"
 
 namespace binding {
@@ -77,6 +79,16 @@ Ref start_threads(PyObject*, PyObject* args) {
 
 Ref cpu_count(PyObject*, PyObject*) { return own(PyLong_FromUnsignedLong(core::cpu_count())); }
 
+Ref get_num_threads(PyObject*, PyObject*) { return own(PyLong_FromUnsignedLong(core::get_num_threads())); }
+
+Ref set_num_threads(PyObject*, PyObject* number) {
+  const unsigned threads =
+      number == Py_None ? 0
+                        : static_cast<unsigned>(integer_from("set_num_threads", "n", number, 1, core::max_num_threads));
+  core::set_num_threads(threads);
+  return Ref::copy(Py_None);
+}
+
 // The header lies beside the extension: the directory of __file__, and then include.
 Ref get_include(PyObject* module, PyObject*) {
   const Ref file = own(PyModule_GetFilenameObject(module));
@@ -99,6 +111,15 @@ PyMethodDef functions[] = {
      "cpu_count($module, /)\n--\n\n"
      "Return how many CPUs this process may use: those that its affinity and its cgroup's quota (v1 or v2,\n"
      "rounded up) allow, or THREADMODULE_NUM_THREADS from the environment. Kernels use as many threads."},
+    {"get_num_threads", method<get_num_threads>, METH_NOARGS,
+     "get_num_threads($module, /)\n--\n\n"
+     "Return how many threads a kernel runs on at most, the calling one included: cpu_count(), unless\n"
+     "set_num_threads() said otherwise."},
+    {"set_num_threads", method<set_num_threads>, METH_O,
+     "set_num_threads($module, n, /)\n--\n\n"
+     "Let kernels run on at most n threads, the calling one included, from their next call on. Return None.\n\n"
+     "It holds for the whole process. n: an int from 1 to 1024, which may be more than there are CPUs, or None\n"
+     "for cpu_count(). A kernel's threads= can ask for fewer. Threads that are too many end when they are idle."},
     {"get_include", method<get_include>, METH_NOARGS,
      "get_include($module, /)\n--\n\n"
      "Return the directory of threadmodule.h, for extensions that use threadmodule's threads."},

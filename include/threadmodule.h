@@ -37,9 +37,10 @@ typedef struct {
     unsigned int (*cpu_count)(void);
 
     /* Cuts [0, count) into chunks of at most `grain` indices and calls body(context, begin, end) once for each, on at
-     * most `threads` threads, the calling one included; 0: as many as the number of chunks is worth. The cuts depend
-     * on count and grain alone. Returns 0 when all are done, or EINVAL at once for a NULL body or a grain of 0. Where
-     * no thread can be started, the calling one does the work alone. */
+     * most `threads` threads, the calling one included, and no more than get_num_threads(); 0: as many as the first
+     * chunk's time says that the work is worth. The cuts depend on count and grain alone. Returns 0 when all are done,
+     * or EINVAL at once for a NULL body or a grain of 0; ECANCELED if the process forked in between and this is the
+     * child. Where no thread can be started, the calling one does the work alone. */
     int (*parallel_for)(size_t count, size_t grain, unsigned int threads, ThreadmoduleBody body, void *context);
 } ThreadmoduleAPI;
 

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from support import check_python
 from threadmodule import AtomicInt, AtomicReference, Barrier, Thread
 
 TOP, BOTTOM = 2**63 - 1, -(2**63)
@@ -189,6 +190,18 @@ def test_a_destructor_may_use_the_reference_that_lets_go() -> None:
     gc.collect()
     assert seen == ["new"]
     assert reference.load() == "from the destructor"
+
+
+@pytest.mark.parametrize("subclass", [False, True])
+def test_a_long_chain_goes_without_recursion(subclass: bool) -> None:
+    check_python(f"""
+        from threadmodule import AtomicReference
+        class Mine(AtomicReference): pass
+        chain = None
+        for _ in range(1_000_000):
+            chain = {"Mine" if subclass else "AtomicReference"}(chain)
+        del chain
+    """)
 
 
 def test_references_in_many_threads() -> None:

@@ -18,11 +18,15 @@ FLAGS = ["-std=c++20", "-O1", "-g", "-Wall", "-Wextra", "-Wconversion", "-Wshado
 @pytest.mark.parametrize(
     ("name", "flags", "output"),
     [
-        ("test_core", [], "13 passed, 0 failed\n"),
+        ("test_core", [], "10 passed, 0 failed\n"),
+        ("test_exact", [], "7 passed, 0 failed\n"),
+        ("test_pool", [], "14 passed, 0 failed\n"),
+        ("test_pool", ["-DTHREADMODULE_FUTEX=0"], "14 passed, 0 failed\n"),
+        ("test_strided", [], "9 passed, 0 failed\n"),
         ("test_sync", [], "9 passed, 0 failed\n"),
         ("test_sync", ["-DTHREADMODULE_FUTEX=0"], "9 passed, 0 failed\n"),
     ],
-    ids=["core", "sync", "sync without futex"],
+    ids=["core", "exact", "pool", "pool without futex", "strided", "sync", "sync without futex"],
 )
 def test_core(name: str, flags: list[str], output: str, sanitizer: str | None, tmp_path: Path) -> None:
     program = tmp_path / name

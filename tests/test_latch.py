@@ -49,6 +49,20 @@ def test_all_waiters_are_let_go() -> None:
     assert [waiter.result(60) for waiter in waiters] == [True] * 5
 
 
+def test_a_latch_may_begin_anew() -> None:
+    latch = Latch(2)
+    waiters = [started(latch.wait, 60) for _ in range(3)]
+    latch.__init__(1)  # type: ignore[misc]
+    assert not latch.wait(0.05)  # the others wait by now
+    assert all(waiter.is_alive() for waiter in waiters)
+    latch.__init__(0)  # type: ignore[misc]
+    assert [waiter.result(30) for waiter in waiters] == [True] * 3
+    latch.__init__(1)  # type: ignore[misc]
+    assert latch.wait(0) is False
+    latch.count_down()
+    assert latch.wait() is True
+
+
 def test_arrive_and_wait() -> None:
     latch = Latch(4)
     threads = [started(latch.arrive_and_wait) for _ in range(3)]

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 import threadmodule
-from support import eventually
+from support import check_python, eventually
 from threadmodule import Empty, Full, LifoQueue, PriorityQueue, Queue, ShutDown, SimpleQueue, Thread
 
 BOUNDED = [Queue, LifoQueue, PriorityQueue]
@@ -100,6 +100,30 @@ def test_put_many_waits_for_room(type_: Any) -> None:
     assert thread.result(60) == 100
     assert sorted(got) == list(range(100))
     assert type_ is not Queue or got == sorted(got)
+
+
+def test_a_batch_is_never_too_large() -> None:
+    """Nor for ever on its way, though producers go on: get_many() takes what it finds, and does not race with them."""
+    jobs: SimpleQueue[int] = SimpleQueue()
+    ended = threading.Event()
+
+    def produce() -> int:
+        count = 0
+        while not ended.is_set():
+            count += jobs.put_many(range(100))
+        return count
+
+    producers = [started(produce) for _ in range(2)]
+    got = 0
+    try:
+        for n in [1, 2, 7, 1000] * 5:
+            batch = jobs.get_many(n, timeout=60)
+            assert 1 <= len(batch) <= n
+            got += len(batch)
+        got += sum(len(started(jobs.get_many).result(20)) for _ in range(3))
+    finally:
+        ended.set()
+    assert sum(producer.result(60) for producer in producers) == got + jobs.qsize()
 
 
 def test_a_batch_serves_many_waiters() -> None:
@@ -319,6 +343,47 @@ def test_a_queue_may_begin_anew() -> None:
     del jobs.queue
     with pytest.raises(AttributeError):
         jobs.qsize()
+
+
+@pytest.mark.parametrize("type_", BOUNDED)
+def test_a_queue_that_was_never_initialized(type_: Any) -> None:
+    """The first of its process: what queues need is not there yet."""
+    out = check_python(
+        """
+        import sys, threadmodule
+        type_ = getattr(threadmodule, sys.argv[1])
+        type_.__new__(type_)._init(0)
+        jobs = type_.__new__(type_)
+        calls = [jobs.get, jobs.get_nowait, jobs.get_many, jobs.qsize, jobs.empty, jobs.full, jobs.task_done, jobs.join]
+        calls += [jobs.shutdown, jobs._qsize, jobs._get, lambda: jobs.queue, lambda: jobs.mutex, lambda: jobs.not_empty]
+        calls += [lambda: jobs.put(1), lambda: jobs.put_nowait(1), lambda: jobs.put_many([1]), lambda: jobs._put(1)]
+        for prepare in [lambda: None, lambda: jobs._init(0)]:
+            prepare()
+            for call in calls:
+                try:
+                    call()
+                except RuntimeError as error:
+                    assert "__init__() not called" in str(error), error
+                else:
+                    raise AssertionError(call)
+        jobs.__init__()
+        jobs.put(1)
+        print(jobs.get())
+        """,
+        type_.__name__,
+    )
+    assert out == "1\n"
+
+
+def test_a_simple_queue_that_was_never_initialized() -> None:
+    check_python("""
+        from threadmodule import Empty, SimpleQueue
+        jobs = SimpleQueue.__new__(SimpleQueue)
+        try:
+            jobs.get_nowait()
+        except Empty:
+            assert (jobs.put_many([1, 2]), jobs.get(), jobs.get_many(), jobs.qsize()) == (2, 1, [2], 0)
+    """)
 
 
 def test_overridden_parts() -> None:

@@ -63,6 +63,7 @@ def test_no_thread_can_be_created(fail_at: int, shim: dict[str, str]) -> None:
             assert not thread.is_alive() and thread.ident is None and "initial" in repr(thread)
             data.append(3)
             thread.start()  # it was as if nothing had been tried
+            assert threadmodule.enumerate().count(thread) <= 1
             assert thread.result() == 3 * len(data)
         fails(lambda: threadmodule.start_threads(2))
         fail_at.value = {fail_at}

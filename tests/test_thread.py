@@ -157,6 +157,64 @@ def test_many_threads_use_one(thread: Thread) -> None:
     assert thread.result() == 294
 
 
+# enumerate() and active_count()
+
+
+def test_each_that_is_alive_is_enumerated() -> None:
+    before = threadmodule.active_count()
+    go = threading.Event()
+    threads: list[Thread] = []
+    for _ in range(100):
+        threads.append(Thread(target=go.wait))
+        threads[-1].start()
+        listed = threadmodule.enumerate()
+        assert [thread for thread in listed if thread in threads] == threads
+        assert len(listed) == len(set(listed)) == before + len(threads)
+    go.set()
+    for thread in threads:
+        thread.join()
+    assert threadmodule.active_count() == before
+    assert not set(threads) & set(threadmodule.enumerate())
+
+
+def test_enumerating_while_threads_start_and_end() -> None:
+    before = threadmodule.active_count()
+    together = threading.Barrier(4)
+
+    def is_listed(thread: object) -> bool:
+        return threadmodule.enumerate().count(thread) == 1
+
+    def use() -> None:
+        together.wait(60)
+        assert is_listed(threadmodule.current_thread())
+        for _ in range(20):
+            go = threading.Event()
+            waiting = [Thread(target=go.wait) for _ in range(3)]
+            ending = [Thread(target=lambda: is_listed(threadmodule.current_thread())) for _ in range(3)]
+            for thread in [*waiting, *ending]:
+                thread.start()
+            assert all(is_listed(thread) for thread in waiting)
+            go.set()
+            assert all(thread.result(60) for thread in [*waiting, *ending])
+            assert not any(is_listed(thread) for thread in [*waiting, *ending])
+
+    users = [Thread(target=use) for _ in range(4)]
+    for user in users:
+        user.start()
+    for user in users:
+        user.result(120)
+    assert threadmodule.active_count() == before
+
+
+def test_a_dummy_ends_with_its_thread() -> None:
+    """Threading's own current_thread(), which logging calls too, makes one."""
+    before = threadmodule.active_count()
+    dummy = run(threading.current_thread)
+    assert type(dummy) is threading._DummyThread  # type: ignore[attr-defined]
+    assert threadmodule.active_count() == before
+    assert dummy not in threading.enumerate()
+
+
 # Timeouts
 
 

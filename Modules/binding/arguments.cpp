@@ -4,8 +4,9 @@
 
 namespace binding {
 
-Arguments::Arguments(const Signature& signature, PyObject* const* arguments, std::size_t count, PyObject* keywords)
-    : signature_(signature) {
+Arguments::Arguments(const Signature& signature, PyObject* const* arguments, std::size_t count, PyObject* keywords,
+                     PyObject* callee)
+    : signature_(signature), callee_(callee) {
   const std::size_t parameters = signature.names.size();
   if (count > parameters) {
     raise(PyExc_TypeError, "%s() takes at most %zu argument%s (%zu given)", function(), parameters,

@@ -23,15 +23,17 @@ struct Signature {
 
 class Arguments {
  public:
-  static constexpr std::size_t max_parameters = 4;
+  static constexpr std::size_t max_parameters = 6;
 
-  // From a vectorcall: `count` positional arguments, then one value for each name in the tuple `keywords` (or NULL).
+  // From a vectorcall of `callee`: `count` positional arguments, then one value for each name in the tuple `keywords` (or NULL).
   // TypeError as for a Python function: too many, missing, unknown or given twice.
-  Arguments(const Signature& signature, PyObject* const* arguments, std::size_t count, PyObject* keywords);
+  Arguments(const Signature& signature, PyObject* const* arguments, std::size_t count, PyObject* keywords,
+            PyObject* callee = nullptr);
 
   // The borrowed value of the parameter; NULL if it was left to its default.
   PyObject* operator[](std::size_t parameter) const noexcept { return values_[parameter]; }
 
+  PyObject* callee() const noexcept { return callee_; }  // borrowed
   const char* function() const noexcept { return signature_.function; }
   const char* name(std::size_t parameter) const noexcept { return signature_.names[parameter]; }
 
@@ -39,6 +41,7 @@ class Arguments {
   std::size_t parameter_named(PyObject* keyword) const;
 
   const Signature& signature_;
+  PyObject* callee_;
   std::array<PyObject*, max_parameters> values_{};
 };
 

@@ -1,13 +1,14 @@
 #include "binding/array.hpp"
 
 #include <algorithm>
+#include <bit>
 #include <cstdint>
-#include <limits>
 #include <new>
 #include <string>
 
 #include "binding/array_object.hpp"
 #include "binding/boundary.hpp"
+#include "binding/state.hpp"
 
 namespace binding {
 namespace {
@@ -22,9 +23,19 @@ bool is_contiguous(ArrayObject& array) noexcept {
   return true;
 }
 
+void set_row_major(int ndim, const Py_ssize_t* shape, Py_ssize_t stride, Py_ssize_t* strides) noexcept {
+  for (int axis = ndim - 1; axis >= 0; --axis) {
+    strides[axis] = stride;
+    stride *= std::max(shape[axis], Py_ssize_t{1});
+  }
+}
+
+[[noreturn]] void raise_too_many_dimensions(Py_ssize_t ndim) {
+  raise(PyExc_ValueError, "an Array has at most %d dimensions, got %zd", core::max_dims, ndim);
+}
+
 // Without storage yet.
-Ref allocate(const State& state, core::DType dtype, int ndim) {
-  auto* const type = reinterpret_cast<PyTypeObject*>(state.array_type.get());
+Ref allocate(PyTypeObject* type, core::DType dtype, int ndim) {
   Ref array = own(type->tp_alloc(type, 2 * Py_ssize_t{ndim}));
   new (&as_array(array.get()).storage) core::Storage();
   as_array(array.get()).dtype = dtype;
@@ -34,19 +45,17 @@ Ref allocate(const State& state, core::DType dtype, int ndim) {
 // How many elements. Empty, but with lengths whose product is too large all the same, is too large as well: strides
 // are counted in bytes.
 Py_ssize_t size_of_shape(core::DType dtype, int ndim, const Py_ssize_t* shape) {
-  if (ndim > core::max_dims) {
-    raise(PyExc_ValueError, "Array must have at most %d dimensions, got %d", core::max_dims, ndim);
-  }
+  if (ndim > core::max_dims) raise_too_many_dimensions(ndim);
   Py_ssize_t bytes = static_cast<Py_ssize_t>(core::size_of(dtype));
   bool empty = false;
   for (int axis = 0; axis < ndim; ++axis) {
     if (shape[axis] < 0) {
-      raise(PyExc_ValueError, "Array must have no negative length, got %zd along axis %d", shape[axis], axis);
+      raise(PyExc_ValueError, "an Array has no negative length, got %zd for axis %d", shape[axis], axis);
     }
     if (shape[axis] == 0) {
       empty = true;
     } else if (__builtin_mul_overflow(bytes, shape[axis], &bytes)) {
-      raise(PyExc_OverflowError, "Array of shape %R is too large: its bytes do not fit in an index",
+      raise(PyExc_OverflowError, "an Array of shape %R is too large: its bytes cannot be counted",
             tuple_of(ndim, shape).get());
     }
   }
@@ -61,26 +70,38 @@ Ref tuple_of(int count, const Py_ssize_t* numbers) {
   return tuple;
 }
 
-Ref new_array(const State& state, core::DType dtype, int ndim, const Py_ssize_t* shape) {
-  const Py_ssize_t size = size_of_shape(dtype, ndim, shape);
-  Ref owned = allocate(state, dtype, ndim);
-  ArrayObject& array = as_array(owned.get());
-  Py_ssize_t stride = array.itemsize();
-  for (int axis = ndim - 1; axis >= 0; --axis) {
-    array.shape()[axis] = shape[axis];
-    array.strides()[axis] = stride;
-    stride *= std::max(shape[axis], Py_ssize_t{1});
+core::Shape shape_from(PyObject* tuple) {
+  const Py_ssize_t ndim = PyTuple_GET_SIZE(tuple);
+  if (ndim > core::max_dims) raise_too_many_dimensions(ndim);
+  core::Shape shape;
+  for (; shape.ndim < ndim; ++shape.ndim) {
+    const Py_ssize_t length = PyNumber_AsSsize_t(PyTuple_GET_ITEM(tuple, shape.ndim), PyExc_OverflowError);
+    if (length == -1 && PyErr_Occurred() != nullptr) throw PythonError();
+    shape.lengths[shape.ndim] = length;
   }
+  return shape;
+}
+
+Ref new_array(const State& state, core::DType dtype, int ndim, const Py_ssize_t* shape) {
+  return new_array(reinterpret_cast<PyTypeObject*>(state.array_type.get()), dtype, ndim, shape);
+}
+
+Ref new_array(PyTypeObject* type, core::DType dtype, int ndim, const Py_ssize_t* shape) {
+  const Py_ssize_t size = size_of_shape(dtype, ndim, shape);
+  Ref owned = allocate(type, dtype, ndim);
+  ArrayObject& array = as_array(owned.get());
+  std::copy_n(shape, ndim, array.shape());
+  set_row_major(ndim, shape, array.itemsize(), array.strides());
+  array.contiguous = true;
   array.size = size;
   array.storage = core::Storage(static_cast<std::size_t>(array.nbytes()));
   array.data = array.storage.data();
-  array.contiguous = true;
   array.owner = true;
   return owned;
 }
 
 Ref view_into(ArrayObject& array, std::byte* data, int ndim, const Py_ssize_t* shape, const Py_ssize_t* strides) {
-  Ref owned = allocate(state_of(reinterpret_cast<PyObject*>(&array)), array.dtype, ndim);
+  Ref owned = allocate(Py_TYPE(&array), array.dtype, ndim);
   ArrayObject& view = as_array(owned.get());
   std::copy_n(shape, ndim, view.shape());
   std::copy_n(strides, ndim, view.strides());
@@ -92,8 +113,9 @@ Ref view_into(ArrayObject& array, std::byte* data, int ndim, const Py_ssize_t* s
   return owned;
 }
 
-core::View view_of(PyObject* self) noexcept {
-  ArrayObject& array = as_array(self);
+core::View view_of(PyObject* array) noexcept { return view_of(as_array(array)); }
+
+core::View view_of(ArrayObject& array) noexcept {
   return {.data = array.data,
           .size = static_cast<std::size_t>(array.size),
           .dtype = array.dtype,
@@ -104,23 +126,26 @@ core::View view_of(PyObject* self) noexcept {
           .strides = array.strides()};
 }
 
-Ref copy_of(ArrayObject& array) {
-  Ref copy = new_array(state_of(reinterpret_cast<PyObject*>(&array)), array.dtype, array.ndim(), array.shape());
-  std::byte* to = as_array(copy.get()).data;
-  const auto itemsize = core::size_of(array.dtype);
-  if (array.contiguous) {
-    std::memcpy(to, array.data, static_cast<std::size_t>(array.nbytes()));
-  } else {
-    each_element(array, [&](const std::byte* from) {
-      std::memcpy(to, from, itemsize);
-      to += itemsize;
-    });
-  }
+Ref copy_of(PyTypeObject* type, const core::View& view) {
+  Ref copy = new_array(type, view.dtype, view.ndim, view.shape);
+  copy_elements(view, view_of(copy.get()));
   return copy;
 }
 
-bool same_shape(ArrayObject& a, ArrayObject& b) noexcept {
-  return a.ndim() == b.ndim() && std::equal(a.shape(), a.shape() + a.ndim(), b.shape());
+void copy_elements(core::View from, core::View to) noexcept {
+  // As numbers of the same width, since the bits are to stay as they are: no rounding of f2, no 1 for a true b1.
+  constexpr core::DType bits[] = {core::DType::u1, core::DType::u2, core::DType::u4, core::DType::u8};
+  const std::size_t itemsize = core::size_of(to.dtype);
+  from.dtype = to.dtype = bits[std::countr_zero(itemsize)];
+  const core::Walk walk(std::array{to, from}, core::Order::any);
+  if (walk[0].contiguous) return core::gather(walk[1], 0, walk.size(), to.dtype, walk[0].data);
+  alignas(std::uint64_t) std::byte room[4096];
+  std::size_t count = 0;
+  for (std::size_t begin = 0; begin < walk.size(); begin += count) {
+    count = std::min(sizeof room / itemsize, walk.size() - begin);
+    core::gather(walk[1], begin, count, to.dtype, room);
+    core::scatter(room, walk[0], begin, count);
+  }
 }
 
 namespace {
@@ -134,7 +159,7 @@ Ref Array_new(PyTypeObject* type, PyObject* args, PyObject* kwargs) {
   if (PyArg_ParseTupleAndKeywords(args, kwargs, "O|O:Array", const_cast<char**>(keywords), &object, &dtype) == 0) {
     throw PythonError();
   }
-  return array_from(*state_slot(module_of(type)), object, dtype);
+  return array_from(type, object, dtype == Py_None ? std::nullopt : std::optional(dtype_named(dtype)));
 }
 
 void Array_dealloc(PyObject* self) noexcept {
@@ -195,52 +220,37 @@ Ref Array_int(PyObject* self) { return own(PyNumber_Long(Array_item_method(self,
 
 Ref Array_tolist(PyObject* self, PyObject*) { return nested_list(as_array(self), as_array(self).data, 0); }
 
-Ref Array_copy(PyObject* self, PyObject*) { return copy_of(as_array(self)); }
+Ref Array_copy(PyObject* self, PyObject*) { return copy_of(Py_TYPE(self), view_of(self)); }
 
 Ref Array_tobytes(PyObject* self, PyObject*) {
   ArrayObject& array = as_array(self);
-  if (!array.contiguous) return Array_tobytes(copy_of(array).get(), nullptr);
+  if (!array.contiguous) return Array_tobytes(Array_copy(self, nullptr).get(), nullptr);
   return own(PyBytes_FromStringAndSize(reinterpret_cast<const char*>(array.data), array.nbytes()));
 }
 
 Ref Array_reshape(PyObject* self, PyObject* args) {
   ArrayObject& array = as_array(self);
-  if (PyTuple_GET_SIZE(args) == 1 && PySequence_Check(PyTuple_GET_ITEM(args, 0)) != 0) {
-    return Array_reshape(self, own(PySequence_Tuple(PyTuple_GET_ITEM(args, 0))).get());
-  }
+  PyObject* const first = PyTuple_GET_SIZE(args) == 1 ? PyTuple_GET_ITEM(args, 0) : nullptr;
+  const bool as_one = first != nullptr && PyIndex_Check(first) == 0;
+  const Ref tuple = as_one ? own(PySequence_Tuple(first)) : Ref::copy(args);
+  core::Shape shape = shape_from(tuple.get());
   if (!array.contiguous) raise(PyExc_ValueError, "reshape() needs a contiguous Array: copy() it first");
-  const Py_ssize_t count = PyTuple_GET_SIZE(args);
-  if (count > core::max_dims) {
-    raise(PyExc_ValueError, "reshape() takes at most %d lengths, got %zd", core::max_dims, count);
+  Py_ssize_t* const end = shape.lengths + shape.ndim;
+  Py_ssize_t size = 0;
+  if (Py_ssize_t* const unknown = std::find(shape.lengths, end, -1); unknown != end) {
+    *unknown = 1;
+    size = size_of_shape(array.dtype, shape.ndim, shape.lengths);
+    *unknown = size == 0 ? 0 : array.size / size;
+    size *= *unknown;
+  } else {
+    size = size_of_shape(array.dtype, shape.ndim, shape.lengths);
   }
-  const auto ndim = static_cast<int>(count);
-  std::array<Py_ssize_t, core::max_dims> shape;
-  int unknown = -1;
-  Py_ssize_t known = 1;
-  bool fits = true;
-  for (int axis = 0; axis < ndim; ++axis) {
-    shape[axis] = PyNumber_AsSsize_t(PyTuple_GET_ITEM(args, axis), PyExc_OverflowError);
-    if (shape[axis] == -1 && PyErr_Occurred() != nullptr) throw PythonError();
-    if (shape[axis] == -1 && unknown < 0) {
-      unknown = axis;
-    } else {
-      fits = fits && shape[axis] >= 0 && !__builtin_mul_overflow(known, shape[axis], &known);
-    }
+  if (size != array.size) {
+    raise(PyExc_ValueError, "cannot reshape an Array of %zd elements into %R", array.size, tuple.get());
   }
-  if (unknown >= 0 && fits && known > 0) {
-    shape[unknown] = array.size / known;
-    known *= shape[unknown];
-  }
-  if (!fits || known != array.size || (unknown >= 0 && shape[unknown] < 0)) {
-    raise(PyExc_ValueError, "cannot reshape an Array of %zd elements into %R", array.size, args);
-  }
-  std::array<Py_ssize_t, core::max_dims> strides;
-  Py_ssize_t stride = array.itemsize();
-  for (int axis = ndim - 1; axis >= 0; --axis) {
-    strides[axis] = stride;
-    stride *= std::max(shape[axis], Py_ssize_t{1});
-  }
-  return view_into(array, array.data, ndim, shape.data(), strides.data());
+  core::Shape strides;
+  set_row_major(shape.ndim, shape.lengths, array.itemsize(), strides.lengths);
+  return view_into(array, array.data, shape.ndim, shape.lengths, strides.lengths);
 }
 
 Ref Array_sizeof(PyObject* self, PyObject*) {
@@ -251,11 +261,31 @@ Ref Array_sizeof(PyObject* self, PyObject*) {
 
 // Comparison
 
-bool equal_elements(ArrayObject& a, ArrayObject& b) {
-  // Numbers of different types are compared as Python does, exactly.
+template <class T>
+bool equal_elements(const core::Walk& walk) noexcept {
+  const core::Source left(walk, 0);
+  const core::Source right(walk, 1);
+  constexpr std::size_t most = 512;
+  T left_room[most];
+  T right_room[most];
+  std::size_t count = 0;
+  for (std::size_t begin = 0; begin < walk.size(); begin += count) {
+    count = std::min(most, walk.size() - begin);
+    const T* const x = left.read(begin, count, left_room);
+    if (!std::equal(x, x + count, right.read(begin, count, right_room))) return false;
+  }
+  return true;
+}
+
+bool equal(ArrayObject& a, ArrayObject& b) {
+  if (!std::equal(a.shape(), a.shape() + a.ndim(), b.shape(), b.shape() + b.ndim())) return false;
+  if (a.dtype == b.dtype) {
+    const core::Walk walk(std::array{view_of(a), view_of(b)}, core::Order::any);
+    return core::with_type(a.dtype, [&](auto type) { return equal_elements<decltype(type)>(walk); });
+  }
+  // Numbers of different types, as Python compares them: exactly.
   const Ref left = nested_list(a, a.data, 0);
-  const Ref right = nested_list(b, b.data, 0);
-  const int equal = PyObject_RichCompareBool(left.get(), right.get(), Py_EQ);
+  const int equal = PyObject_RichCompareBool(left.get(), nested_list(b, b.data, 0).get(), Py_EQ);
   check(equal);
   return equal != 0;
 }
@@ -263,8 +293,7 @@ bool equal_elements(ArrayObject& a, ArrayObject& b) {
 Ref Array_compare(PyObject* self, PyObject* other, int operation) {
   if (Py_TYPE(other) != Py_TYPE(self) || (operation != Py_EQ && operation != Py_NE))
     return Ref::copy(Py_NotImplemented);
-  const bool equal = same_shape(as_array(self), as_array(other)) && equal_elements(as_array(self), as_array(other));
-  return Ref::copy(equal == (operation == Py_EQ) ? Py_True : Py_False);
+  return Ref::copy(equal(as_array(self), as_array(other)) == (operation == Py_EQ) ? Py_True : Py_False);
 }
 
 // Text
@@ -272,7 +301,8 @@ Ref Array_compare(PyObject* self, PyObject* other, int operation) {
 constexpr Py_ssize_t longest_text = 1000;  // in elements; of a longer Array both ends of each axis are shown
 constexpr Py_ssize_t shown_at_each_end = 3;
 
-void append_text(std::string& text, ArrayObject& array, const std::byte* data, int axis) {
+// Cold, that is, optimized for size: the compiler would inline it into itself, and again.
+[[gnu::cold]] void append_text(std::string& text, ArrayObject& array, const std::byte* data, int axis) {
   if (axis == array.ndim()) {
     const Ref element = own(PyObject_Repr(element_to_python(array.dtype, data).get()));
     const char* const utf8 = PyUnicode_AsUTF8(element.get());

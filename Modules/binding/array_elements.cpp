@@ -2,6 +2,7 @@
 #include <bit>
 #include <cmath>
 #include <cstdint>
+#include <cstring>
 #include <limits>
 #include <optional>
 #include <string_view>
@@ -9,6 +10,7 @@
 #include <vector>
 
 #include "binding/array_object.hpp"
+#include "binding/buffer.hpp"
 
 namespace binding {
 namespace {
@@ -22,7 +24,7 @@ constexpr bool little = std::endian::native == std::endian::little;
 template <class T>
 T load(const std::byte* data) noexcept {
   T value;
-  std::memcpy(&value, data, sizeof value);  // an Array in somebody's buffer need not be aligned
+  std::memcpy(&value, data, sizeof value);
   return value;
 }
 
@@ -37,8 +39,6 @@ Element store(T value) noexcept {
   raise(PyExc_OverflowError, "%S does not fit in %s", number, core::name_of(dtype));
 }
 
-// Of 64 bits; what is longer has too many digits for a message.
-template <class T>
 Element integer_element(DType dtype, PyObject* number) {
   if (PyIndex_Check(number) == 0) {
     raise(PyExc_TypeError, "an element of %s must be an int, not %s", core::name_of(dtype), Py_TYPE(number)->tp_name);
@@ -47,22 +47,21 @@ Element integer_element(DType dtype, PyObject* number) {
   int overflow = 0;
   const long long value = PyLong_AsLongLongAndOverflow(index.get(), &overflow);
   if (value == -1 && PyErr_Occurred() != nullptr) throw PythonError();
-  if constexpr (std::is_same_v<T, std::uint64_t>) {
-    if (overflow > 0) {
-      const unsigned long long large = PyLong_AsUnsignedLongLong(index.get());
-      if (large == std::numeric_limits<std::uint64_t>::max() && PyErr_Occurred() != nullptr) {
-        if (PyErr_ExceptionMatches(PyExc_OverflowError) == 0) throw PythonError();
-        PyErr_Clear();
-        raise(PyExc_OverflowError, "an int of more than 64 bits does not fit in %s", core::name_of(dtype));
-      }
-      return store(static_cast<std::uint64_t>(large));
-    }
+  if (overflow > 0) {
+    const unsigned long long large = PyLong_AsUnsignedLongLong(index.get());
+    if (PyErr_Occurred() == nullptr && dtype == DType::u8) return store(std::uint64_t{large});
   }
-  if (overflow != 0) {
+  if (overflow != 0) {  // perhaps it has too many digits for a message
     raise(PyExc_OverflowError, "an int of more than 63 bits does not fit in %s", core::name_of(dtype));
   }
-  if (!std::in_range<T>(value)) raise_does_not_fit(dtype, index.get());
-  return store(static_cast<T>(value));
+  return core::with_type(dtype, [&](auto type) {
+    using T = decltype(type);
+    if constexpr (std::is_integral_v<T>) {
+      if (std::in_range<T>(value)) return store(static_cast<T>(value));
+    }
+    raise_does_not_fit(dtype, index.get());
+    return Element{};
+  });
 }
 
 Element floating_element(DType dtype, PyObject* number) {
@@ -74,7 +73,7 @@ Element floating_element(DType dtype, PyObject* number) {
   if (dtype == DType::f8) return store(value);
   if (dtype == DType::f2) {
     Element element{};
-    check(PyFloat_Pack2(value, reinterpret_cast<char*>(element.data()), little));
+    if (PyFloat_Pack2(value, reinterpret_cast<char*>(element.data()), little) < 0) raise_does_not_fit(dtype, number);
     return element;
   }
   const auto rounded = static_cast<float>(value);
@@ -115,10 +114,7 @@ Ref element_to_python(DType dtype, const std::byte* data) {
 Element element_from_python(DType dtype, PyObject* number) {
   if (dtype == DType::b1) return bool_element(number);
   if (core::is_floating(dtype)) return floating_element(dtype, number);
-  return core::with_type(dtype, [&](auto type) {
-    if constexpr (std::is_integral_v<decltype(type)>) return integer_element<decltype(type)>(dtype, number);
-    return Element{};
-  });
+  return integer_element(dtype, number);
 }
 
 Ref nested_list(ArrayObject& array, const std::byte* data, int axis) {
@@ -131,42 +127,7 @@ Ref nested_list(ArrayObject& array, const std::byte* data, int axis) {
   return list;
 }
 
-void swap_bytes(ArrayObject& array) noexcept {
-  const Py_ssize_t itemsize = array.itemsize();
-  each_element(array, [=](std::byte* data) { std::reverse(data, data + itemsize); });
-}
-
 // Types by name
-
-namespace {
-
-struct Format {
-  DType dtype;
-  bool swapped;
-};
-
-// Of a struct-module format with the exporter's itemsize, or nothing: `l` has 4 bytes or 8, depending on prefix and
-// machine.
-std::optional<Format> format_from(std::string_view format, Py_ssize_t itemsize) noexcept {
-  bool swapped = false;
-  if (!format.empty() && std::string_view("@=<>!").find(format[0]) != std::string_view::npos) {
-    const bool other = little ? format[0] == '>' || format[0] == '!' : format[0] == '<';
-    swapped = other && itemsize > 1;
-    format.remove_prefix(1);
-  }
-  if (format.size() != 1) return std::nullopt;
-  const auto among = [&](std::string_view letters) { return letters.find(format[0]) != std::string_view::npos; };
-  const char kind = among("bhilqn") ? 'i' : among("BHILQN") ? 'u' : among("efd") ? 'f' : among("?") ? 'b' : ' ';
-  for (int i = 0; i <= static_cast<int>(DType::f8); ++i) {
-    const auto dtype = static_cast<DType>(i);
-    const char* const letter = core::format_of(dtype);
-    const char kind_of = core::is_floating(dtype) ? 'f' : dtype == DType::b1 ? 'b' : *letter >= 'a' ? 'i' : 'u';
-    if (kind == kind_of && static_cast<Py_ssize_t>(core::size_of(dtype)) == itemsize) return Format{dtype, swapped};
-  }
-  return std::nullopt;
-}
-
-}  // namespace
 
 DType dtype_named(PyObject* name) {
   if (PyUnicode_Check(name) == 0) {
@@ -194,35 +155,16 @@ DType dtype_named(PyObject* name) {
 
 namespace {
 
-// The elements one by one, as Python's numbers.
-Ref converted(const State& state, Ref array, DType dtype) {
-  ArrayObject& from = as_array(array.get());
-  if (from.dtype == dtype) return array;
-  Ref converted = new_array(state, dtype, from.ndim(), from.shape());
-  std::byte* to = as_array(converted.get()).data;
-  const auto itemsize = core::size_of(dtype);
-  each_element(from, [&](const std::byte* data) {
-    const Element element = element_from_python(dtype, element_to_python(from.dtype, data).get());
-    std::memcpy(to, element.data(), itemsize);
-    to += itemsize;
-  });
-  return converted;
-}
-
-Ref array_from_buffer(const State& state, PyObject* object) {
-  const HeldBuffer held(object, PyBUF_FULL_RO);
-  const Py_buffer& view = held.view;
-  const std::optional<Format> format = format_from(view.format == nullptr ? "B" : view.format, view.itemsize);
-  if (!format) {
-    raise(PyExc_ValueError,
-          "Array() argument 'object' must have elements of type bool, f2 to f8, i1 to i8 or u1 to u8, got format '%s' "
-          "with %zd bytes each",
-          view.format == nullptr ? "B" : view.format, view.itemsize);
+// The elements of a contiguous Array one by one, as Python's numbers: so the rules are those for numbers.
+Ref converted(ArrayObject& array, DType dtype) {
+  Ref result = new_array(Py_TYPE(&array), dtype, array.ndim(), array.shape());
+  std::byte* to = as_array(result.get()).data;
+  const std::byte* from = array.data;
+  for (Py_ssize_t i = 0; i < array.size; ++i, from += array.itemsize(), to += core::size_of(dtype)) {
+    const Element element = element_from_python(dtype, element_to_python(array.dtype, from).get());
+    std::memcpy(to, element.data(), core::size_of(dtype));
   }
-  Ref array = new_array(state, format->dtype, view.ndim, view.shape);
-  check(PyBuffer_ToContiguous(as_array(array.get()).data, &view, view.len, 'C'));
-  if (format->swapped) swap_bytes(as_array(array.get()));
-  return array;
+  return result;
 }
 
 // A nested sequence laid flat. Each level is copied before it is looked at: other threads may change it meanwhile, and
@@ -283,13 +225,13 @@ DType common_type(const std::vector<Ref>& numbers) {
     if (PyLong_AsLongLongAndOverflow(index.get(), &overflow) == -1 && PyErr_Occurred() != nullptr) throw PythonError();
     if (overflow > 0) dtype = DType::u8;
   }
-  return dtype == DType::b1 || dtype == DType::i8 || dtype == DType::u8 ? dtype : DType::f8;
+  return dtype;
 }
 
-Ref array_from_numbers(const State& state, PyObject* object, std::optional<DType> dtype) {
+Ref array_from_numbers(PyTypeObject* type, PyObject* object, std::optional<DType> dtype) {
   const Flattened flat(object);
   if (!dtype) dtype = common_type(flat.numbers());
-  Ref array = new_array(state, *dtype, static_cast<int>(flat.shape().size()), flat.shape().data());
+  Ref array = new_array(type, *dtype, static_cast<int>(flat.shape().size()), flat.shape().data());
   std::byte* to = as_array(array.get()).data;
   for (const Ref& number : flat.numbers()) {
     const Element element = element_from_python(*dtype, number.get());
@@ -301,21 +243,16 @@ Ref array_from_numbers(const State& state, PyObject* object, std::optional<DType
 
 }  // namespace
 
-// NumPy's scalars are numbers with a buffer, its arrays are sequences with a number's methods.
 bool is_single_number(PyObject* object) noexcept {
   if (PyFloat_Check(object) || PyLong_Check(object)) return true;
   return PyNumber_Check(object) != 0 && PySequence_Check(object) == 0;
 }
 
-Ref array_from(const State& state, PyObject* object, core::DType dtype) {
-  if (PyObject_CheckBuffer(object) != 0) return converted(state, array_from_buffer(state, object), dtype);
-  return array_from_numbers(state, object, dtype);
-}
-
-Ref array_from(const State& state, PyObject* object, PyObject* dtype) {
-  if (dtype != Py_None) return array_from(state, object, dtype_named(dtype));
-  if (PyObject_CheckBuffer(object) != 0) return array_from_buffer(state, object);
-  return array_from_numbers(state, object, std::nullopt);
+Ref array_from(PyTypeObject* type, PyObject* object, std::optional<DType> dtype) {
+  if (PyObject_CheckBuffer(object) == 0) return array_from_numbers(type, object, dtype);
+  const Buffer buffer("Array", "object", object, Buffer::read);
+  Ref array = copy_of(type, buffer.view());
+  return !dtype || *dtype == buffer.view().dtype ? std::move(array) : converted(as_array(array.get()), *dtype);
 }
 
 }  // namespace binding

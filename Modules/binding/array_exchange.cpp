@@ -4,6 +4,7 @@
 
 #include "binding/array_object.hpp"
 #include "binding/boundary.hpp"
+#include "binding/buffer.hpp"
 #include "binding/dlpack.hpp"
 
 namespace binding {
@@ -26,9 +27,10 @@ int Array_getbuffer(PyObject* self, Py_buffer* view, int flags) {
                     .suboffsets = nullptr,
                     .internal = nullptr};
   const bool row_major = array.contiguous;
-  const bool column_major = PyBuffer_IsContiguous(view, 'F') != 0;
-  if ((asked_for(PyBUF_C_CONTIGUOUS) && !row_major) || (asked_for(PyBUF_F_CONTIGUOUS) && !column_major) ||
-      (asked_for(PyBUF_ANY_CONTIGUOUS) && !row_major && !column_major) || (!asked_for(PyBUF_STRIDES) && !row_major)) {
+  const auto column_major = [=] { return PyBuffer_IsContiguous(view, 'F') != 0; };
+  if ((!row_major && (asked_for(PyBUF_C_CONTIGUOUS) || !asked_for(PyBUF_STRIDES))) ||
+      (asked_for(PyBUF_F_CONTIGUOUS) && !column_major()) ||
+      (asked_for(PyBUF_ANY_CONTIGUOUS) && !row_major && !column_major())) {
     raise(PyExc_BufferError, "the Array is not contiguous in the order that is asked for: copy() it first");
   }
   if (!asked_for(PyBUF_FORMAT)) view->format = nullptr;
@@ -131,7 +133,7 @@ Ref Array_dlpack(PyObject* self, PyObject* args, PyObject* kwargs) {
   }
   const int copied = copy == Py_None ? 0 : PyObject_IsTrue(copy);
   check(copied);
-  const Ref source = copied != 0 ? copy_of(as_array(self)) : Ref::copy(self);
+  const Ref source = copied != 0 ? copy_of(Py_TYPE(self), view_of(self)) : Ref::copy(self);
   if (max_version == Py_None || pair_from("max_version", max_version)[0] < 1) {
     return capsule_of<dlpack::ManagedTensor>(as_array(source.get()), {});
   }
@@ -151,7 +153,7 @@ Ref Array_reduce_ex(PyObject* self, PyObject* protocol_object) {
   ArrayObject& array = as_array(self);
   const long protocol = PyLong_AsLong(protocol_object);
   if (protocol == -1 && PyErr_Occurred() != nullptr) throw PythonError();
-  const Ref whole = array.contiguous ? Ref::copy(self) : copy_of(array);
+  const Ref whole = array.contiguous ? Ref::copy(self) : copy_of(Py_TYPE(self), view_of(self));
   const Ref memory = protocol >= 5 ? own(PyPickleBuffer_FromObject(whole.get())) : own(PyBytes_FromObject(whole.get()));
   const Ref rebuild = own(PyObject_GetAttrString(reinterpret_cast<PyObject*>(Py_TYPE(self)), "_rebuild"));
   const Ref shape = tuple_of(array.ndim(), array.shape());
@@ -168,23 +170,19 @@ Ref Array_rebuild(PyObject* type, PyObject* args) {
   if (PyArg_ParseTuple(args, "OOsO!:_rebuild", &memory, &dtype, &byteorder, &PyTuple_Type, &lengths) == 0) {
     throw PythonError();
   }
-  const Py_ssize_t ndim = PyTuple_GET_SIZE(lengths);
-  if (ndim > core::max_dims) raise(PyExc_ValueError, "_rebuild() argument 'shape' has too many dimensions: %zd", ndim);
-  std::array<Py_ssize_t, core::max_dims> shape;
-  for (Py_ssize_t axis = 0; axis < ndim; ++axis) {
-    Py_ssize_t& length = shape[static_cast<std::size_t>(axis)];
-    length = PyLong_AsSsize_t(PyTuple_GET_ITEM(lengths, axis));
-    if (length == -1 && PyErr_Occurred() != nullptr) throw PythonError();
+  const core::Shape shape = shape_from(lengths);
+  const Buffer buffer("_rebuild", "memory", memory, Buffer::read);
+  Ref owned = new_array(reinterpret_cast<PyTypeObject*>(type), dtype_named(dtype), shape.ndim, shape.lengths);
+  core::View bytes = view_of(owned.get());
+  const std::size_t size = buffer.view().size * core::size_of(buffer.view().dtype);
+  if (!buffer.view().contiguous || size != bytes.size * core::size_of(bytes.dtype)) {
+    raise(PyExc_ValueError, "_rebuild() argument 'memory' must be %zd contiguous bytes, got %zu",
+          as_array(owned.get()).nbytes(), size);
   }
-  const HeldBuffer held(memory, PyBUF_SIMPLE);
-  const State& state = *state_slot(module_of(reinterpret_cast<PyTypeObject*>(type)));
-  Ref owned = new_array(state, dtype_named(dtype), static_cast<int>(ndim), shape.data());
-  ArrayObject& array = as_array(owned.get());
-  if (held.view.len != array.nbytes()) {
-    raise(PyExc_ValueError, "_rebuild() argument 'memory' must have %zd bytes, got %zd", array.nbytes(), held.view.len);
-  }
-  std::memcpy(array.data, held.view.buf, static_cast<std::size_t>(held.view.len));
-  if (std::string_view(byteorder) != native_order) swap_bytes(array);
+  bytes.data = buffer.view().data;
+  bytes.contiguous = false;  // perhaps not aligned
+  bytes.swapped = std::string_view(byteorder) != native_order;
+  copy_elements(bytes, view_of(owned.get()));
   return owned;
 }
 

@@ -1,8 +1,9 @@
 #include <algorithm>
-#include <optional>
+#include <cstring>
 #include <span>
 
 #include "binding/array_object.hpp"
+#include "binding/buffer.hpp"
 
 namespace binding {
 namespace {
@@ -80,6 +81,16 @@ Ref selected(ArrayObject& array, const Selection& selection) {
   return view_into(array, selection.data, selection.ndim, selection.shape.data(), selection.strides.data());
 }
 
+// Broadcast, as NumPy assigns.
+void assign(const core::View& from, const core::View& to) {
+  const auto shape = core::broadcast(std::array{to, from});
+  if (!shape || !std::equal(shape->lengths, shape->lengths + shape->ndim, to.shape, to.shape + to.ndim)) {
+    raise(PyExc_ValueError, "cannot assign elements of shape %s to a part of shape %s", shape_of(from).c_str(),
+          shape_of(to).c_str());
+  }
+  copy_elements(from, to);
+}
+
 }  // namespace
 
 Ref Array_item(PyObject* self, Py_ssize_t index) {
@@ -101,31 +112,27 @@ int Array_assign(PyObject* self, PyObject* key, PyObject* value) {
   ArrayObject& array = as_array(self);
   if (value == nullptr) raise(PyExc_TypeError, "elements of an Array cannot be deleted");
   const Selection selection = select(array, key);
-  const auto itemsize = core::size_of(array.dtype);
   if (selection.single || is_single_number(value)) {
-    const Element element = element_from_python(array.dtype, value);
+    Element element = element_from_python(array.dtype, value);
     if (selection.single) {
-      std::memcpy(selection.data, element.data(), itemsize);
+      std::memcpy(selection.data, element.data(), core::size_of(array.dtype));
     } else {
-      each_element(as_array(selected(array, selection).get()),
-                   [&](std::byte* data) { std::memcpy(data, element.data(), itemsize); });
+      copy_elements({.data = element.data(), .size = 1, .dtype = array.dtype},
+                    view_of(selected(array, selection).get()));
     }
     return 0;
   }
-  const Ref target = selected(array, selection);
-  // Through a copy: the value may be a part of this very Array.
-  const Ref source = array_from(state_of(self), value, array.dtype);
-  ArrayObject& to = as_array(target.get());
-  ArrayObject& from = as_array(source.get());
-  if (!same_shape(to, from)) {
-    raise(PyExc_ValueError, "cannot assign elements of shape %R to a part of shape %R",
-          tuple_of(from.ndim(), from.shape()).get(), tuple_of(to.ndim(), to.shape()).get());
+  const Ref part = selected(array, selection);
+  const core::View to = view_of(part.get());
+  if (PyObject_CheckBuffer(value) != 0) {
+    const Buffer buffer("__setitem__", "value", value, Buffer::read);
+    if (buffer.view().dtype == to.dtype && !core::overlap(buffer.view(), to)) {
+      assign(buffer.view(), to);
+      return 0;
+    }
   }
-  const std::byte* next = from.data;
-  each_element(to, [&](std::byte* data) {
-    std::memcpy(data, next, itemsize);
-    next += itemsize;
-  });
+  const Ref copy = array_from(Py_TYPE(self), value, array.dtype);
+  assign(view_of(copy.get()), to);
   return 0;
 }
 

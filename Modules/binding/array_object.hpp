@@ -7,11 +7,11 @@
 #pragma once
 
 #include <array>
-#include <cstring>
+#include <optional>
 
 #include "binding/array.hpp"
-#include "binding/state.hpp"
 #include "core/storage.hpp"
+#include "core/strided.hpp"
 
 namespace binding {
 
@@ -38,41 +38,20 @@ struct ArrayObject {
 
 inline ArrayObject& as_array(PyObject* self) noexcept { return *reinterpret_cast<ArrayObject*>(self); }
 
-inline const State& state_of(PyObject* array) { return *state_slot(module_of(Py_TYPE(array))); }
-
 // array.cpp
 
+// From a tuple of ints. ValueError for too many.
+core::Shape shape_from(PyObject* tuple);
+Ref tuple_of(int count, const Py_ssize_t* numbers);
+
+Ref new_array(PyTypeObject* type, core::DType dtype, int ndim, const Py_ssize_t* shape);
+core::View view_of(ArrayObject& array) noexcept;
 // Another look at the same storage.
 Ref view_into(ArrayObject& array, std::byte* data, int ndim, const Py_ssize_t* shape, const Py_ssize_t* strides);
 // A new Array with the same elements, in row-major order.
-Ref copy_of(ArrayObject& array);
-// The same shape?
-bool same_shape(ArrayObject& a, ArrayObject& b) noexcept;
-Ref tuple_of(int count, const Py_ssize_t* numbers);
-
-// Calls f with the address of each element, in row-major order.
-template <class F>
-void each_element(ArrayObject& array, const F& f) {
-  const int ndim = array.ndim();
-  if (array.size == 0) return;
-  const auto along = [&](const auto& again, int axis, std::byte* data) -> void {
-    if (axis == ndim) return f(data);
-    const Py_ssize_t stride = array.strides()[axis];
-    for (Py_ssize_t i = 0; i < array.shape()[axis]; ++i, data += stride) again(again, axis + 1, data);
-  };
-  along(along, 0, array.data);
-}
-
-// Somebody's buffer, for as long as this lives.
-struct HeldBuffer {
-  HeldBuffer(PyObject* object, int flags) { check(PyObject_GetBuffer(object, &view, flags)); }
-  HeldBuffer(const HeldBuffer&) = delete;
-  HeldBuffer& operator=(const HeldBuffer&) = delete;
-  ~HeldBuffer() {
-    if (may_release()) unless_ended([this] { PyBuffer_Release(&view); });
-  }
-  Py_buffer view;
-};
+Ref copy_of(PyTypeObject* type, const core::View& view);
+// Elements of one type. `from` is broadcast to the shape of `to`, which must be possible.
+void copy_elements(core::View from, core::View to) noexcept;
 
 // array_elements.cpp
 
@@ -87,16 +66,13 @@ Element element_from_python(core::DType dtype, PyObject* number);
 // The same for a nested list. `axis` says at which depth `data` is.
 Ref nested_list(ArrayObject& array, const std::byte* data, int axis);
 
-// A number, rather than something that holds numbers?
+// A number, rather than something that holds numbers? NumPy's scalars are numbers with a buffer, its arrays are
+// sequences with a number's methods.
 bool is_single_number(PyObject* object) noexcept;
 
-// The constructor: a new Array from a buffer, a number or a nested sequence of numbers; dtype may be None.
-Ref array_from(const State& state, PyObject* object, PyObject* dtype);
-Ref array_from(const State& state, PyObject* object, core::DType dtype);
+// A new Array from a buffer, a number or a nested sequence of numbers.
+Ref array_from(PyTypeObject* type, PyObject* object, std::optional<core::DType> dtype);
 core::DType dtype_named(PyObject* name);
-
-// In the other byte order.
-void swap_bytes(ArrayObject& contiguous) noexcept;
 
 // array_index.cpp
 

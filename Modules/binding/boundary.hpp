@@ -12,9 +12,11 @@ namespace binding {
 // In a catch block: sets the Python exception for the C++ exception in flight.
 //     PythonError                 is set already
 //     core::Stopped               is set already by the poll that stopped the kernel, or else RuntimeError
+//     core::Forked                RuntimeError
 //     std::bad_alloc              MemoryError
 //     core::CannotStartThread     RuntimeError("can't start new thread")
 //     std::system_error           OSError(errno), or its subclass for that errno
+//     std::invalid_argument       ValueError
 //     std::overflow_error         OverflowError
 //     any other                   SystemError: a bug of this module
 void set_python_exception() noexcept;

@@ -14,9 +14,12 @@
 
 namespace binding {
 
+struct KernelDef;
+
 class Call {
  public:
-  Call() = default;
+  // Reads `threads` and `progress`, which every kernel has.
+  Call(const KernelDef& def, const Arguments& arguments);
   Call(const Call&) = delete;
   Call& operator=(const Call&) = delete;
   virtual ~Call() = default;  // attached: the buffers go back to their exporters
@@ -24,20 +27,38 @@ class Call {
   virtual void run(core::Control& control) = 0;
   virtual Ref result() const = 0;
 
-  // How much work run() is, in elements: a call of one chunk keeps the GIL (see Kernel_vectorcall).
-  virtual std::size_t size() const noexcept = 0;
+  // How long run() will take on one thread, roughly, in nanoseconds: short calls keep the GIL (see call_now).
+  virtual double cost() const noexcept = 0;
   // For the garbage collector: the objects that the call holds.
-  virtual int traverse(visitproc, void*) const { return 0; }
+  virtual int traverse(visitproc visit, void* arg) const { return progress.traverse(visit, arg); }
 
   unsigned threads = 0;  // what the caller asked for; 0: nothing
+  Ref progress;          // None counts as nothing
 };
 
-// A built-in kernel, as the table in kernels.cpp lists it.
+// A built-in kernel, as the tables in binding/kernels/ list it. `progress` is the last of its parameters.
 struct KernelDef {
   Signature signature;
-  const char* doc;                                     // begins with the signature as inspect reads it
-  Ref (*call)(const Arguments&);                       // here and now
-  std::shared_ptr<Call> (*prepare)(const Arguments&);  // to be run later, in another thread
+  std::size_t threads;  // which parameter that is
+  const char* doc;      // begins with the signature as inspect reads it
+  unsigned operation;   // for a class that serves several kernels
+  Ref (*call)(const KernelDef&, const Arguments&);                       // here and now
+  std::shared_ptr<Call> (*prepare)(const KernelDef&, const Arguments&);  // to be run later, in another thread
 };
+
+// Runs a call in the thread that makes it, on the cores that it is worth. Attached.
+void run_now(Call& call);
+
+template <class C>
+Ref call_now(const KernelDef& def, const Arguments& arguments) {
+  C call(def, arguments);
+  run_now(call);
+  return call.result();
+}
+
+template <class C>
+std::shared_ptr<Call> prepare(const KernelDef& def, const Arguments& arguments) {
+  return std::make_shared<C>(def, arguments);
+}
 
 }  // namespace binding

@@ -16,8 +16,12 @@ int parallel_for(std::size_t count, std::size_t grain, unsigned int threads, Thr
   if (body == nullptr || grain == 0) return EINVAL;
   core::Control control;
   control.threads = threads;
-  auto call = [&](std::size_t begin, std::size_t end) { body(context, begin, end); };
-  core::parallel_for(control, count, grain, call);
+  auto call = [&](const core::Chunk& chunk) { body(context, chunk.begin, chunk.end); };
+  try {
+    core::parallel_for(control, {count, grain, 0, core::Schedule::dynamic}, call);
+  } catch (const core::Forked&) {
+    return ECANCELED;
+  }
   return 0;
 }
 

@@ -50,6 +50,29 @@ void detached_with_signals(core::Control& control, F&& body) {
   detached(body);
 }
 
+// And besides calls progress(n) for each n elements that are done; what that raises ends the work too.
+template <class F>
+void detached_with_progress(core::Control& control, PyObject* progress, F&& body) {
+  struct Context {
+    PyThreadState* thread;
+    PyObject* progress;
+  } context{PyThreadState_Get(), progress};
+  control.set_progress(
+      [](void* opaque, std::size_t done) {
+        auto& [thread, callable] = *static_cast<Context*>(opaque);
+        attach(thread);
+        return unless_ended([&] {
+          PyObject* result = PyObject_CallFunction(callable, "n", static_cast<Py_ssize_t>(done));
+          const bool ok = result != nullptr;
+          Py_XDECREF(result);
+          PyEval_SaveThread();
+          return ok;
+        });
+      },
+      &context);
+  detached_with_signals(control, body);
+}
+
 // The one wait of the binding: blocks detached until wait(deadline) has been woken (true) or the deadline has passed
 // (false). Signal handlers run in between, if may_run_handlers() does not say that it has been woken; what they raise
 // ends the wait as a PythonError.

@@ -7,6 +7,7 @@
 #include "binding/boundary.hpp"
 #include "binding/state.hpp"
 #include "binding/sync/queue_protocol.hpp"
+#include "binding/thread.hpp"
 
 namespace binding {
 namespace {
@@ -29,27 +30,23 @@ std::vector<Ref> copy_of_references(State& state) {
   return references;
 }
 
-// The Thread that `reference` refers to, if it is alive.
-Ref living_thread(const Ref& reference) {
-  Ref thread{weak_reference_target(reference.get())};
-  if (!thread) return thread;
-  const Ref alive = own(PyObject_CallMethod(thread.get(), "is_alive", nullptr));
-  return alive.get() == Py_True ? std::move(thread) : Ref();
-}
-
 // The Threads of this module that are alive.
 std::vector<Ref> living_threads(State& state) {
   std::vector<Ref> threads;
   for (const Ref& reference : copy_of_references(state)) {
-    if (Ref thread = living_thread(reference)) threads.push_back(std::move(thread));
+    Ref thread{weak_reference_target(reference.get())};
+    if (thread && is_alive(thread.get())) threads.push_back(std::move(thread));
   }
   return threads;
 }
 
-// Other threads may start some meanwhile: only those that were looked at are forgotten.
+// Other threads may start some meanwhile: only those that were looked at are forgotten, and none that has yet to begin.
 void forget_ended(State& state) {
   std::vector<Ref> ended = copy_of_references(state);
-  std::erase_if(ended, [](const Ref& reference) { return static_cast<bool>(living_thread(reference)); });
+  std::erase_if(ended, [](const Ref& reference) {
+    const Ref thread{weak_reference_target(reference.get())};
+    return thread && !has_ended(thread.get());
+  });
   std::vector<Ref> forgotten;  // goes after the lock
   const std::scoped_lock lock(state.registry->mutex);
   std::vector<Ref>& references = state.started.references;
@@ -64,16 +61,20 @@ void forget_ended(State& state) {
 
 }  // namespace
 
-void remember_started(State& state, PyObject* thread) {
-  Ref reference = own(PyWeakref_NewRef(thread, nullptr));
+void remember_started(State& state, PyObject* reference) {
   StartedThreads& started = state.started;
   bool crowded = false;
   {
     const std::scoped_lock lock(state.registry->mutex);
-    started.references.push_back(std::move(reference));
+    started.references.push_back(Ref::copy(reference));
     crowded = started.references.size() > started.enough;
   }
   if (crowded) forget_ended(state);
+}
+
+void forget_started(State& state, PyObject* reference) {
+  const std::scoped_lock lock(state.registry->mutex);
+  std::erase_if(state.started.references, [=](const Ref& other) { return other.get() == reference; });
 }
 
 Ref current_thread(PyObject* module, PyObject*) {

@@ -16,7 +16,10 @@ struct StartedThreads {
   std::size_t enough = 16;  // from so many on, those that are gone are looked for
 };
 
-void remember_started(State& state, PyObject* thread);
+// By a weak reference to the Thread, before it runs, so that it finds itself.
+void remember_started(State& state, PyObject* reference);
+// It could not be started. The caller keeps the reference.
+void forget_started(State& state, PyObject* reference);
 
 Ref current_thread(PyObject* module, PyObject*);
 Ref enumerate_threads(PyObject* module, PyObject*);

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "binding/boundary.hpp"
-#include "binding/kernels.hpp"
+#include "binding/kernels/table.hpp"
 
 namespace binding {
 namespace {
@@ -23,7 +23,7 @@ PyObject* Kernel_vectorcall(PyObject* self, PyObject* const* args, std::size_t n
   return boundary<PyObject*>(nullptr, [&] {
     const KernelDef& def = *cast(self)->def;
     const auto count = static_cast<std::size_t>(PyVectorcall_NARGS(nargsf));
-    return def.call(Arguments(def.signature, args, count, keywords)).release();
+    return def.call(def, Arguments(def.signature, args, count, keywords, self)).release();
   });
 }
 
@@ -120,15 +120,17 @@ PyType_Spec Kernel_spec = {
 };
 
 void add_kernels(PyObject* module, PyTypeObject* kernel_type) {
-  for (const KernelDef& def : builtin_kernels()) {
-    KernelObject* kernel = PyObject_GC_New(KernelObject, kernel_type);
-    if (kernel == nullptr) throw PythonError();
-    kernel->vectorcall = Kernel_vectorcall;
-    kernel->def = &def;
-    kernel->weakrefs = nullptr;
-    const Ref owned(reinterpret_cast<PyObject*>(kernel));
-    PyObject_GC_Track(kernel);
-    check(PyModule_AddObjectRef(module, def.signature.function, owned.get()));
+  for (const auto table : {reductions(), maps(), scans(), series()}) {
+    for (const KernelDef& def : table) {
+      KernelObject* kernel = PyObject_GC_New(KernelObject, kernel_type);
+      if (kernel == nullptr) throw PythonError();
+      kernel->vectorcall = Kernel_vectorcall;
+      kernel->def = &def;
+      kernel->weakrefs = nullptr;
+      const Ref owned(reinterpret_cast<PyObject*>(kernel));
+      PyObject_GC_Track(kernel);
+      check(PyModule_AddObjectRef(module, def.signature.function, owned.get()));
+    }
   }
 }
 
@@ -149,7 +151,13 @@ std::shared_ptr<Call> prepare_call(PyObject* kernel, PyObject* args, PyObject* k
     values.push_back(value);
   }
   const KernelDef& def = *cast(kernel)->def;
-  return def.prepare(Arguments(def.signature, values.data(), static_cast<std::size_t>(positional), keywords.get()));
+  auto call = def.prepare(
+      def, Arguments(def.signature, values.data(), static_cast<std::size_t>(positional), keywords.get(), kernel));
+  if (call->progress) {
+    raise(PyExc_TypeError, "%s() argument 'progress' is called by the thread that calls the kernel, and a Thread has none",
+          def.signature.function);
+  }
+  return call;
 }
 
 }  // namespace binding

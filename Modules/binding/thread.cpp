@@ -63,6 +63,17 @@ void set_hooks() {
   }
 }
 
+// Before 3.13, the dummy that threading.current_thread() has made for this thread would be alive for ever.
+void forget_dummy() {
+#if PY_VERSION_HEX < 0x030D0000
+  const Ref name = own(PyUnicode_FromString("threading"));
+  const Ref threading(PyImport_GetModule(name.get()));
+  if (!threading) return;
+  const Ref known = own(PyObject_GetAttrString(threading.get(), "_active"));
+  own(PyObject_CallMethod(known.get(), "pop", "kO", PyThread_get_thread_ident(), Py_None));
+#endif
+}
+
 // What the POSIX thread of a Python target does, attached.
 void Thread_main(PyObject* self) noexcept {
   boundary(0, [&] {
@@ -77,6 +88,11 @@ void Thread_main(PyObject* self) noexcept {
     return 0;
   });
   if (PyErr_Occurred() != nullptr) unless_ended([=] { PyErr_WriteUnraisable(self); });  // the hook itself raised
+  boundary(0, [] {
+    forget_dummy();
+    return 0;
+  });
+  PyErr_Clear();  // then it stays
 }
 
 // Lifecycle
@@ -304,18 +320,21 @@ Ref Thread_start(PyObject* self, PyObject*) {
   const Ref utf8 = own(PyUnicode_AsEncodedString(name.get(), "utf-8", "replace"));
   std::string os_name = PyBytes_AS_STRING(utf8.get());
   const std::shared_ptr<Runner> runner = make_runner(self, fields);
+  const Ref reference = own(PyWeakref_NewRef(self, nullptr));
   const bool first = locked(fields, [&](ThreadFields& f) {
     if (f.runner != nullptr) return false;
     f.runner = runner;
     return true;
   });
   if (!first) raise(PyExc_RuntimeError, "threads can only be started once");
+  State& state = *state_slot(module_of(Py_TYPE(self)));
   try {
-    remember_started(*state_slot(module_of(Py_TYPE(self))), self);
+    remember_started(state, reference.get());
     fields.registry->add(runner);
     runner->start(std::move(os_name));
   } catch (...) {
     // As if nothing had been tried. The registry may know the runner a little longer, but not its call.
+    forget_started(state, reference.get());
     std::shared_ptr<Call> call;
     locked(fields, [&](ThreadFields& f) {
       f.runner = nullptr;
@@ -374,10 +393,7 @@ Ref Thread_result(PyObject* self, PyObject* args, PyObject* kwargs) {
   return value;
 }
 
-Ref Thread_is_alive(PyObject* self, PyObject*) {
-  const std::shared_ptr<Runner> runner = runner_of(initialized(self));
-  return own(PyBool_FromLong(runner != nullptr && runner->started() && !runner->done()));
-}
+Ref Thread_is_alive(PyObject* self, PyObject*) { return own(PyBool_FromLong(is_alive(self))); }
 
 Ref Thread_repr(PyObject* self) {
   ThreadFields& fields = initialized(self);
@@ -505,6 +521,16 @@ PyType_Slot Thread_slots[] = {
 };
 
 }  // namespace
+
+bool is_alive(PyObject* thread) {
+  const std::shared_ptr<Runner> runner = runner_of(initialized(thread));
+  return runner != nullptr && runner->started() && !runner->done();
+}
+
+bool has_ended(PyObject* thread) {
+  const std::shared_ptr<Runner> runner = runner_of(initialized(thread));
+  return runner != nullptr && runner->done();
+}
 
 PyType_Spec Thread_spec = {
     "threadmodule.Thread", sizeof(ThreadObject), 0, Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC,

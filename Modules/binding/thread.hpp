@@ -19,4 +19,8 @@ namespace binding {
 
 extern PyType_Spec Thread_spec;
 
+// Of a Thread whose start() has been called: between the two it is about to start.
+bool is_alive(PyObject* thread);
+bool has_ended(PyObject* thread);
+
 }  // namespace binding

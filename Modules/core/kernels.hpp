@@ -6,7 +6,6 @@
 
 #include <cstdint>
 #include <span>
-#include <vector>
 
 #include "core/array.hpp"
 #include "core/kernels/loops/table.hpp"
@@ -74,7 +73,8 @@ double pi(std::uint64_t n, Control& control);
 // The sum of sqrt((p - 10^6)^2) for p = start + 1 ... num; 0 if there is no such p.
 double do_math(std::int64_t start, std::int64_t num, Control& control);
 
-// Estimates: what one element costs one thread, in nanoseconds.
+// Estimates: what one element or term costs one thread, in nanoseconds.
 double cost_of(Map operation, DType loop) noexcept;
+inline constexpr double cost_of_series = 0.2;
 
 }  // namespace core

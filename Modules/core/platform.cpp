@@ -2,6 +2,7 @@
 
 #include <pthread.h>
 #include <sched.h>
+#include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -9,7 +10,6 @@
 #include <cstring>
 
 #if THREADMODULE_LINUX
-#include <sys/mman.h>
 #include <sys/syscall.h>
 #endif
 
@@ -17,13 +17,26 @@ namespace core::platform {
 
 void yield() noexcept { sched_yield(); }
 
+std::size_t cache_size() noexcept {
+  static const std::size_t size = [] {
+    constexpr std::size_t usual = std::size_t{16} << 20;
+#if defined(_SC_LEVEL3_CACHE_SIZE)  // glibc
+    const long bytes = sysconf(_SC_LEVEL3_CACHE_SIZE);
+    if (bytes > 0) return static_cast<std::size_t>(bytes);
+#endif
+    return usual;
+  }();
+  return size;
+}
+
+void CpuSet::remove(int cpu) noexcept {
+  constexpr int bits = CHAR_BIT * sizeof(unsigned long);
+  if (cpu >= 0 && cpu < size) words[static_cast<std::size_t>(cpu / bits)] &= ~(1UL << cpu % bits);
+}
+
 void relax(unsigned round) noexcept {
   if (round < 50) {
-#if defined(__x86_64__)
-    __builtin_ia32_pause();
-#elif defined(__aarch64__)
-    __asm__ __volatile__("isb");
-#endif
+    pause();
   } else if (round < 100) {
     sched_yield();
   } else {
@@ -31,6 +44,15 @@ void relax(unsigned round) noexcept {
     nanosleep(&pause, nullptr);
   }
 }
+
+void* map_memory(std::size_t bytes) noexcept {
+  void* const memory = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  return memory == MAP_FAILED ? nullptr : memory;
+}
+
+void unmap_memory(void* memory, std::size_t bytes) noexcept { munmap(memory, bytes); }
+
+void offer_pages(void* memory, std::size_t bytes) noexcept { madvise(memory, bytes, MADV_FREE); }
 
 #if THREADMODULE_LINUX
 
@@ -66,13 +88,24 @@ unsigned cpus_by_affinity() noexcept {
 }
 
 void prefer_huge_pages(void* memory, std::size_t bytes) noexcept {
-  // A huge page has 2 MiB on x86-64, and is given only where all of it lies inside.
-  if (bytes < std::size_t{4} << 20) return;
   const auto page = static_cast<std::uintptr_t>(sysconf(_SC_PAGESIZE));
-  const std::uintptr_t begin = (reinterpret_cast<std::uintptr_t>(memory) + page - 1) / page * page;
-  const std::uintptr_t end = (reinterpret_cast<std::uintptr_t>(memory) + bytes) / page * page;
-  madvise(reinterpret_cast<void*>(begin), end - begin, MADV_HUGEPAGE);  // advice: a failure harms nobody
+  const auto begin = reinterpret_cast<std::uintptr_t>(memory);
+  const std::uintptr_t first = (begin + page - 1) / page * page;
+  madvise(reinterpret_cast<void*>(first), begin + bytes - first, MADV_HUGEPAGE);  // advice: a failure harms nobody
 }
+
+CpuSet affinity() noexcept {
+  CpuSet cpus;
+  const auto mask = reinterpret_cast<cpu_set_t*>(cpus.words.data());
+  return sched_getaffinity(0, sizeof cpus.words, mask) == 0 ? cpus : CpuSet{};
+}
+
+void set_affinity(std::uint64_t native_thread_id, const CpuSet& cpus) noexcept {
+  const auto mask = reinterpret_cast<const cpu_set_t*>(cpus.words.data());
+  sched_setaffinity(static_cast<pid_t>(native_thread_id), sizeof cpus.words, mask);  // refused: as if never asked
+}
+
+int current_cpu() noexcept { return sched_getcpu(); }
 
 #elif THREADMODULE_MACOS
 
@@ -91,6 +124,9 @@ unsigned cpus_by_affinity() noexcept {  // macOS has no affinity
 }
 
 void prefer_huge_pages(void*, std::size_t) noexcept {}
+CpuSet affinity() noexcept { return {}; }
+void set_affinity(std::uint64_t, const CpuSet&) noexcept {}
+int current_cpu() noexcept { return -1; }
 
 #endif
 

@@ -32,14 +32,23 @@ class Storage {
   std::size_t bytes() const noexcept { return block_->bytes; }
 
  private:
+  // It stands behind its elements, so that those of a large one begin on a page.
   struct Block {
     std::byte* data;
     std::size_t bytes;
-    void* memory;  // what malloc said
+    void* memory;
+    std::size_t mapped;  // so many bytes before this; 0 if the memory is malloc's
     std::atomic<std::size_t> owners{1};
   };
 
+  static Block* from_malloc(std::size_t bytes);
+  static Block* from_spare(std::size_t bytes) noexcept;
+  static Block* map(std::size_t bytes);
+  static void unmap(Block* block) noexcept;
   static void free(Block* block) noexcept;
+
+  // Of the process, as malloc's memory is: it may outlive the interpreter that has asked for it.
+  static std::atomic<Block*> spare;
 
   Block* block_ = nullptr;
 };

@@ -2,8 +2,8 @@
 
 #include <algorithm>
 #include <bit>
+#include <cstdlib>
 #include <cstring>
-#include <functional>
 #include <new>
 #include <numeric>
 
@@ -61,21 +61,20 @@ namespace {
 class Sums {
  public:
   void add(std::ptrdiff_t step, std::ptrdiff_t limit) noexcept {
-    if (step != 0 && limit > 0) terms_[count_++] = {step, limit, 0, 0};
+    if (step == 0 || limit <= 0) return;
+    Term* end = terms_ + count_;
+    Term* place = std::find_if(terms_, end, [step](const Term& term) { return term.step <= step; });
+    if (place != end && place->step == step) {
+      place->limit += limit;
+    } else {
+      std::copy_backward(place, end, end + 1);
+      *place = {step, limit, 0, 0};
+      ++count_;
+    }
   }
 
   // Is there one from `low` to `high`? Yes, also, if the search takes too long.
   bool any_between(std::ptrdiff_t low, std::ptrdiff_t high) noexcept {
-    std::sort(terms_, terms_ + count_, [](const Term& a, const Term& b) { return a.step > b.step; });
-    int merged = 0;
-    for (int k = 0; k < count_; ++k) {
-      if (merged > 0 && terms_[merged - 1].step == terms_[k].step) {
-        terms_[merged - 1].limit += terms_[k].limit;
-      } else {
-        terms_[merged++] = terms_[k];
-      }
-    }
-    count_ = merged;
     terms_[count_] = {0, 0, 0, 0};
     for (int k = count_ - 1; k >= 0; --k) {
       terms_[k].divisor = std::gcd(terms_[k].step, terms_[k + 1].divisor);
@@ -92,8 +91,8 @@ class Sums {
     std::ptrdiff_t largest;  // sum of all terms from this one on
   };
 
-  // The steps fall, so that where they nest, one or two values of each x come into question.
-  bool search(int k, std::ptrdiff_t low, std::ptrdiff_t high) noexcept {
+  // The steps fall: where they nest, one or two values of each x come into question. Not inlined into itself.
+  [[gnu::noinline]] bool search(int k, std::ptrdiff_t low, std::ptrdiff_t high) noexcept {
     const Term& term = terms_[k];
     low = std::max<std::ptrdiff_t>(low, 0);
     high = std::min(high, term.largest);
@@ -288,37 +287,46 @@ void store(char* to, T value) noexcept {
   std::memcpy(to, &value, sizeof value);
 }
 
-// f2 has 5 bits of exponent with bias 15 and 10 of fraction, float 8 with bias 127 and 23. No subnormal float comes up
-// on the way, so it does not matter whether the processor flushes them.
-float widen(std::uint16_t half) noexcept {
-  const std::uint32_t magnitude = (half & 0x7FFFu) << 13;
-  const std::uint32_t exponent = magnitude & (0x1Fu << 23);
-  const std::uint32_t normal = magnitude + ((127u - 15u) << 23);
-  const std::uint32_t special = magnitude + ((255u - 31u) << 23);  // infinity, nan
-  // 2^-14 + fraction, and 2^-14 taken off again.
-  const float tiny = std::bit_cast<float>(magnitude + (113u << 23)) - std::bit_cast<float>(113u << 23);
-  const std::uint32_t bits = exponent == 0             ? std::bit_cast<std::uint32_t>(tiny)
-                             : exponent == 0x1Fu << 23 ? special
-                                                       : normal;
-  return std::bit_cast<float>(bits | (half & 0x8000u) << 16);
+// As masks, so that the loop vectorises: a compiler does not compute a floating-point operation that only one branch of
+// a ?: needs.
+std::uint32_t select(bool condition, std::uint32_t yes, std::uint32_t no) noexcept {
+  const std::uint32_t mask = 0u - std::uint32_t{condition};
+  return (yes & mask) | (no & ~mask);
 }
 
-std::uint16_t narrow(float value) noexcept {
-  const std::uint32_t bits = std::bit_cast<std::uint32_t>(value);
-  const std::uint32_t magnitude = bits & 0x7FFFFFFFu;
-  // Just under half of a last place, and one more where the last place is odd; a carry goes into the exponent, at the
-  // end to infinity.
-  const std::uint32_t normal = (magnitude - ((127u - 15u) << 23) + 0xFFFu + (magnitude >> 13 & 1u)) >> 13;
-  // The last place of a float from 0.5 to 1 is the unit of f2's subnormals: the addition rounds.
-  const std::uint32_t tiny = std::bit_cast<std::uint32_t>(std::bit_cast<float>(magnitude) + 0.5f) - (126u << 23);
-  const std::uint32_t infinity = 0x7C00u;
-  const std::uint32_t nan = 0x7E00u | (magnitude >> 13 & 0x3FFu);
-  const std::uint32_t half = magnitude > 0x7F800000u           ? nan
-                             : magnitude >= (127u + 16u) << 23 ? infinity
-                             : magnitude < (127u - 14u) << 23  ? tiny
-                                                               : normal;
-  return static_cast<std::uint16_t>(half | (bits >> 16 & 0x8000u));
-}
+// f2 has 5 bits of exponent with bias 15 and 10 of fraction, float 8 with bias 127 and 23. No subnormal float comes up
+// on the way, so it does not matter whether the processor flushes them.
+struct Widen {
+  float operator()(std::uint16_t half) const noexcept {
+    const std::uint32_t magnitude = (half & 0x7FFFu) << 13;
+    const std::uint32_t normal = magnitude + ((127u - 15u) << 23);
+    const std::uint32_t special = magnitude + ((255u - 31u) << 23);  // infinity, nan
+    // 2^-14 + fraction, and 2^-14 taken off again.
+    const float tiny = std::bit_cast<float>(magnitude + (113u << 23)) - std::bit_cast<float>(113u << 23);
+    std::uint32_t bits = select(magnitude < 1u << 23, std::bit_cast<std::uint32_t>(tiny), normal);
+    bits = select(magnitude >= 31u << 23, special, bits);
+    return std::bit_cast<float>(bits | (half & 0x8000u) << 16);
+  }
+};
+
+struct Narrow {
+  std::uint16_t operator()(float value) const noexcept {
+    const std::uint32_t bits = std::bit_cast<std::uint32_t>(value);
+    const std::uint32_t magnitude = bits & 0x7FFFFFFFu;
+    // Just under half of a last place, and one more where the last place is odd; a carry goes into the exponent, at the
+    // end to infinity.
+    const std::uint32_t normal = (magnitude - ((127u - 15u) << 23) + 0xFFFu + (magnitude >> 13 & 1u)) >> 13;
+    // The last place of a float from 0.5 to 1 is the unit of f2's subnormals: the addition rounds.
+    const std::uint32_t tiny = std::bit_cast<std::uint32_t>(std::bit_cast<float>(magnitude) + 0.5f) - (126u << 23);
+    const std::uint32_t infinity = 31u << 10;
+    const std::uint32_t nan = infinity | 0x200u | (magnitude >> 13 & 0x3FFu);
+    const std::uint32_t half = magnitude > 255u << 23            ? nan
+                               : magnitude >= (127u + 16u) << 23 ? infinity
+                               : magnitude < (127u - 14u) << 23  ? tiny
+                                                                 : normal;
+    return static_cast<std::uint16_t>(half | (bits >> 16 & 0x8000u));
+  }
+};
 
 // Not inlined: one loop serves all pairs of types that come to the same.
 template <class From, class To, class F>
@@ -326,19 +334,25 @@ template <class From, class To, class F>
   for (std::size_t i = 0; i < count; ++i) store<To>(to + i * sizeof(To), f(load<From>(from + i * sizeof(From))));
 }
 
+template <class To>
+struct Cast {
+  template <class From>
+  To operator()(From x) const noexcept {
+    return static_cast<To>(x);
+  }
+};
+
 template <class From, class To>
 void cast(const char* from, char* to, std::size_t count) noexcept {
   if constexpr (std::is_integral_v<From> && std::is_integral_v<To>) {
-    // The bits do not depend on the sign of To, nor, where nothing is widened, on that of From.
-    using UnsignedTo = std::make_unsigned_t<To>;
-    using Either = std::conditional_t<(sizeof(From) < sizeof(To)), From, std::make_unsigned_t<From>>;
     if constexpr (sizeof(From) == sizeof(To)) {
       std::memcpy(to, from, count * sizeof(To));
-    } else {
-      map<Either, UnsignedTo>(from, to, count, [](Either x) { return static_cast<UnsignedTo>(x); });
+    } else if constexpr (sizeof(From) < sizeof(To)) {
+      using Bits = std::make_unsigned_t<To>;  // they are the same for both signs
+      map<From, Bits>(from, to, count, Cast<Bits>());
     }
-  } else if constexpr (std::is_floating_point_v<To>) {
-    map<From, To>(from, to, count, [](From x) { return static_cast<To>(x); });
+  } else if constexpr (std::is_same_v<To, double> || (std::is_same_v<To, float> && sizeof(From) < sizeof(To))) {
+    map<From, To>(from, to, count, Cast<To>());
   }
 }
 
@@ -351,7 +365,7 @@ void convert(DType from, const char* in, DType to, char* out, std::size_t count)
     const DType via = from == DType::b1 ? DType::u1 : DType::f4;
     char block[block_bytes];
     const std::size_t most = block_bytes / size_of(via);
-    for (; count > 0;) {
+    while (count > 0) {
       const std::size_t part = std::min(count, most);
       convert(from, in, via, block, part);
       convert(via, block, to, out, part);
@@ -361,7 +375,7 @@ void convert(DType from, const char* in, DType to, char* out, std::size_t count)
     }
     return;
   }
-  if (from == DType::f2) return map<std::uint16_t, float>(in, out, count, widen);
+  if (from == DType::f2) return map<std::uint16_t, float>(in, out, count, Widen());
   with_type(from, [&](auto zero) {
     with_type(to, [&](auto other) { cast<decltype(zero), decltype(other)>(in, out, count); });
   });
@@ -377,7 +391,32 @@ U swap_bytes(U x) noexcept {
   return x;
 }
 
-// Calls run(address, count) for each run along the last axis.
+using Copy = void (*)(const char* from, std::ptrdiff_t from_step, char* to, std::ptrdiff_t to_step,
+                      std::size_t count) noexcept;
+
+template <class U, bool swapped>
+void copy(const char* from, std::ptrdiff_t from_step, char* to, std::ptrdiff_t to_step, std::size_t count) noexcept {
+  if (!swapped && from_step == sizeof(U) && to_step == sizeof(U)) {
+    std::memcpy(to, from, count * sizeof(U));
+    return;
+  }
+  for (; count > 0; --count, from += from_step, to += to_step) {
+    const U x = load<U>(from);
+    store<U>(to, swapped ? swap_bytes(x) : x);
+  }
+}
+
+// To move elements their size is all there is to know.
+Copy copy_for(const Layout& layout) noexcept {
+  switch (size_of(layout.dtype)) {
+    case 1: return copy<std::uint8_t, false>;
+    case 2: return layout.swapped ? copy<std::uint16_t, true> : copy<std::uint16_t, false>;
+    case 4: return layout.swapped ? copy<std::uint32_t, true> : copy<std::uint32_t, false>;
+    default: return layout.swapped ? copy<std::uint64_t, true> : copy<std::uint64_t, false>;
+  }
+}
+
+// Calls run(address, step, count) for each run along the last axis.
 template <class F>
 void for_runs(const Layout& layout, std::size_t begin, std::size_t count, F&& run) noexcept {
   if (count == 0) return;
@@ -391,13 +430,16 @@ void for_runs(const Layout& layout, std::size_t begin, std::size_t count, F&& ru
   }
   index[0] = begin;
   data += static_cast<std::ptrdiff_t>(begin) * layout.strides[0];
+  const std::size_t length = layout.lengths[last];
+  const std::ptrdiff_t step = layout.strides[last];
+  std::size_t done = index[last];  // of this run, before we came
   for (;;) {
-    const std::size_t part = std::min(count, layout.lengths[last] - index[last]);
-    run(data, part);
+    const std::size_t part = std::min(count, length - done);
+    run(data, step, part);
     count -= part;
     if (count == 0) return;
-    data -= static_cast<std::ptrdiff_t>(index[last]) * layout.strides[last];
-    index[last] = 0;
+    data -= static_cast<std::ptrdiff_t>(done) * step;
+    done = 0;
     int axis = last - 1;
     for (; ++index[axis] == layout.lengths[axis]; --axis) {
       index[axis] = 0;
@@ -407,67 +449,23 @@ void for_runs(const Layout& layout, std::size_t begin, std::size_t count, F&& ru
   }
 }
 
-template <class U, bool swapped>
-void gather_bits(const Layout& from, std::size_t begin, std::size_t count, char* room) noexcept {
-  const std::ptrdiff_t stride = from.strides[from.ndim - 1];
-  for_runs(from, begin, count, [&](const char* data, std::size_t part) {
-    if (!swapped && stride == sizeof(U)) {
-      std::memcpy(room, data, part * sizeof(U));
-    } else {
-      for (std::size_t i = 0; i < part; ++i, data += stride) {
-        const U x = load<U>(data);
-        store<U>(room + i * sizeof(U), swapped ? swap_bytes(x) : x);
-      }
-    }
-    room += part * sizeof(U);
-  });
-}
-
-template <class U, bool swapped>
-void scatter_bits(const Layout& to, std::size_t begin, std::size_t count, const char* room) noexcept {
-  const std::ptrdiff_t stride = to.strides[to.ndim - 1];
-  for_runs(to, begin, count, [&](char* data, std::size_t part) {
-    if (!swapped && stride == sizeof(U)) {
-      std::memcpy(data, room, part * sizeof(U));
-    } else {
-      for (std::size_t i = 0; i < part; ++i, data += stride) {
-        const U x = load<U>(room + i * sizeof(U));
-        store<U>(data, swapped ? swap_bytes(x) : x);
-      }
-    }
-    room += part * sizeof(U);
-  });
-}
-
-// The elements' bits, in native byte order, into a contiguous room; to move bits their size is all there is to know.
+// Into a contiguous room in native byte order, and back.
 void gather_native(const Layout& from, std::size_t begin, std::size_t count, char* room) noexcept {
-  switch (size_of(from.dtype)) {
-    case 1: return gather_bits<std::uint8_t, false>(from, begin, count, room);
-    case 2:
-      return (from.swapped ? gather_bits<std::uint16_t, true> : gather_bits<std::uint16_t, false>)(from, begin, count,
-                                                                                                   room);
-    case 4:
-      return (from.swapped ? gather_bits<std::uint32_t, true> : gather_bits<std::uint32_t, false>)(from, begin, count,
-                                                                                                   room);
-    default:
-      return (from.swapped ? gather_bits<std::uint64_t, true> : gather_bits<std::uint64_t, false>)(from, begin, count,
-                                                                                                   room);
-  }
+  const auto width = static_cast<std::ptrdiff_t>(size_of(from.dtype));
+  for_runs(from, begin, count,
+           [copy = copy_for(from), width, room](const char* data, std::ptrdiff_t step, std::size_t part) mutable {
+             copy(data, step, room, width, part);
+             room += static_cast<std::ptrdiff_t>(part) * width;
+           });
 }
 
 void scatter_native(const Layout& to, std::size_t begin, std::size_t count, const char* room) noexcept {
-  switch (size_of(to.dtype)) {
-    case 1: return scatter_bits<std::uint8_t, false>(to, begin, count, room);
-    case 2:
-      return (to.swapped ? scatter_bits<std::uint16_t, true> : scatter_bits<std::uint16_t, false>)(to, begin, count,
-                                                                                                   room);
-    case 4:
-      return (to.swapped ? scatter_bits<std::uint32_t, true> : scatter_bits<std::uint32_t, false>)(to, begin, count,
-                                                                                                   room);
-    default:
-      return (to.swapped ? scatter_bits<std::uint64_t, true> : scatter_bits<std::uint64_t, false>)(to, begin, count,
-                                                                                                   room);
-  }
+  const auto width = static_cast<std::ptrdiff_t>(size_of(to.dtype));
+  for_runs(to, begin, count,
+           [copy = copy_for(to), width, room](char* data, std::ptrdiff_t step, std::size_t part) mutable {
+             copy(room, width, data, step, part);
+             room += static_cast<std::ptrdiff_t>(part) * width;
+           });
 }
 
 }  // namespace
@@ -498,7 +496,7 @@ void scatter(const void* from, const Layout& to, std::size_t begin, std::size_t 
       convert(DType::b1, in, DType::u1, block, part);
       in += part;
     } else {
-      map<float, std::uint16_t>(in, block, part, narrow);
+      map<float, std::uint16_t>(in, block, part, Narrow());
       in += part * sizeof(float);
     }
     scatter_native(to, begin, part, block);

@@ -98,10 +98,9 @@ class Walk {
   Layout layouts_[max_arrays];
 };
 
-// The elements [begin, begin + count) as Ts in `room`. b1 becomes 0 or 1.
+// What Source::read and Sink::commit do where memory does not serve as it is. b1 becomes 0 or 1; every value but 0
+// becomes true, and a float is rounded to the nearest f2, to the even one of two.
 void gather(const Layout& from, std::size_t begin, std::size_t count, DType to, void* room) noexcept;
-// The other way round, for T the type of the elements (with_type): every value but 0 becomes true, and a float is
-// rounded to the nearest f2, to even if two are.
 void scatter(const void* from, const Layout& to, std::size_t begin, std::size_t count) noexcept;
 
 // An input of a walk.
@@ -117,8 +116,8 @@ class Source {
   // The same element again and again: a room that read() has filled stays good for every run of its length.
   bool constant() const noexcept { return layout_->ndim == 1 && layout_->strides[0] == 0; }
 
-  // The elements [begin, begin + count), in place or else in `room`, which has space for `count`. Integers become any
-  // T, as NumPy's astype does it; f2, f4 and f8 become float or double.
+  // The elements [begin, begin + count), in place or else in `room`, which has space for `count`. T is any type that
+  // NumPy promotes theirs to, or an integer of the same width, with the same bits.
   template <class T>
   const T* read(std::size_t begin, std::size_t count, T* room) const noexcept {
     if (direct<T>()) return reinterpret_cast<const T*>(layout_->data) + begin;

@@ -2,7 +2,7 @@
 
 import sys
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from queue import Empty as Empty
 from queue import Full as Full
 from threading import TIMEOUT_MAX as TIMEOUT_MAX
@@ -19,10 +19,25 @@ from threading import main_thread as main_thread
 from threading import setprofile as setprofile
 from threading import settrace as settrace
 from threading import stack_size as stack_size
-from types import GenericAlias
-from typing import Any, Final, Generic, Protocol, SupportsIndex, TypeAlias, TypeVar, final, overload
+from types import EllipsisType, GenericAlias
+from typing import (
+    Any,
+    ClassVar,
+    Final,
+    Generic,
+    Never,
+    NoReturn,
+    Protocol,
+    Self,
+    SupportsFloat,
+    SupportsIndex,
+    TypeAlias,
+    TypeVar,
+    final,
+    overload,
+)
 
-from typing_extensions import Buffer, disjoint_base
+from typing_extensions import Buffer, CapsuleType, disjoint_base
 
 if sys.version_info >= (3, 13):
     from queue import ShutDown as ShutDown
@@ -32,6 +47,7 @@ else:
 
 __all__ = [
     "TIMEOUT_MAX",
+    "Array",
     "AtomicInt",
     "AtomicReference",
     "Barrier",
@@ -57,40 +73,68 @@ __all__ = [
     "Thread",
     "ThreadError",
     "Timer",
+    "abs",
     "activeCount",
     "active_count",
+    "add",
+    "argmax",
+    "argmin",
+    "axpy",
+    "bincount",
+    "clip",
+    "count_nonzero",
     "cpu_count",
+    "cumsum",
     "currentThread",
     "current_thread",
+    "divide",
     "do_math",
     "dot",
     "enumerate",
     "excepthook",
+    "exp",
     "get_ident",
     "get_include",
     "get_native_id",
+    "get_num_threads",
     "getprofile",
     "gettrace",
+    "histogram",
     "local",
+    "log",
     "main_thread",
+    "max",
+    "mean",
+    "min",
+    "multiply",
+    "negative",
+    "norm",
     "pi",
+    "scale",
+    "set_num_threads",
     "setprofile",
     "settrace",
+    "sqrt",
     "square",
     "stack_size",
     "start_threads",
+    "subtract",
     "sum",
     "sum_of_squares",
+    "var",
 ]
 
-# NumPy declares its arrays as buffers to Python 3.12 and newer only.
+# NumPy declares its arrays as buffers to Python 3.12 and newer only: before, no class says that it is one.
 class _NumPyArray(Protocol):
     @property
     def __array_interface__(self) -> Any: ...
 
-_Buffer: TypeAlias = Buffer | _NumPyArray
+_Buffer: TypeAlias = Buffer | _NumPyArray | Array
+_Operand: TypeAlias = _Buffer | complex
+_Numbers: TypeAlias = _Buffer | SupportsFloat | SupportsIndex | Sequence[Any]
+_Key: TypeAlias = SupportsIndex | slice | EllipsisType | tuple[SupportsIndex | slice | EllipsisType, ...]
+_Progress: TypeAlias = Callable[[int], object]
 _T = TypeVar("_T")
-_Number = TypeVar("_Number", int, float, complex)
 _Out = TypeVar("_Out", bound=_Buffer)
 
 __version__: Final[str]
@@ -106,6 +150,69 @@ class Kernel:
     def __call__(self, *args: Any, **kwargs: Any) -> Any: ...
     def __get__(self, instance: object, owner: type | None = None, /) -> Kernel: ...
     def __reduce__(self) -> str: ...
+
+@final
+class Array:
+    """Numbers of one type in memory of their own, of any shape: what a map returns without out=."""
+
+    __hash__: ClassVar[None]  # type: ignore[assignment]
+    def __new__(cls, object: _Numbers, dtype: str | None = None) -> Self: ...
+    @property
+    def shape(self) -> tuple[int, ...]: ...
+    @property
+    def strides(self) -> tuple[int, ...]: ...
+    @property
+    def ndim(self) -> int: ...
+    @property
+    def size(self) -> int: ...
+    @property
+    def itemsize(self) -> int: ...
+    @property
+    def nbytes(self) -> int: ...
+    @property
+    def dtype(self) -> str: ...
+    @property
+    def format(self) -> str: ...
+    @property
+    def T(self) -> Array: ...
+    def tolist(self) -> Any: ...
+    def tobytes(self) -> bytes: ...
+    def item(self) -> float: ...
+    def copy(self) -> Array: ...
+    @overload
+    def reshape(self, /, *shape: SupportsIndex) -> Array: ...
+    @overload
+    def reshape(self, shape: Sequence[SupportsIndex], /) -> Array: ...
+    def __len__(self) -> int: ...
+    def __iter__(self) -> Iterator[Any]: ...
+    def __getitem__(self, key: _Key, /) -> Any: ...
+    def __setitem__(self, key: _Key, value: _Numbers, /) -> None: ...
+    def __delitem__(self, key: _Key, /) -> NoReturn: ...
+    def __eq__(self, other: object, /) -> bool: ...
+    def __ne__(self, other: object, /) -> bool: ...
+    def __lt__(self, other: Never, /) -> bool: ...
+    def __le__(self, other: Never, /) -> bool: ...
+    def __gt__(self, other: Never, /) -> bool: ...
+    def __ge__(self, other: Never, /) -> bool: ...
+    def __bool__(self) -> bool: ...
+    def __float__(self) -> float: ...
+    def __int__(self) -> int: ...
+    def __copy__(self) -> Array: ...
+    def __deepcopy__(self, memo: object, /) -> Array: ...
+    def __reduce_ex__(self, protocol: SupportsIndex, /) -> tuple[Any, ...]: ...
+    if sys.version_info >= (3, 12):
+        def __buffer__(self, flags: int, /) -> memoryview: ...
+    def __dlpack__(
+        self,
+        *,
+        stream: None = None,
+        max_version: tuple[int, int] | None = None,
+        dl_device: tuple[int, int] | None = None,
+        copy: bool | None = None,
+    ) -> CapsuleType: ...
+    def __dlpack_device__(self) -> tuple[int, int]: ...
+    @classmethod
+    def _rebuild(cls, memory: _Buffer, dtype: str, byteorder: str, shape: tuple[int, ...], /) -> Array: ...
 
 class _Lock(Protocol):
     def acquire(self, blocking: bool = ..., timeout: float = ..., /) -> bool: ...
@@ -361,15 +468,180 @@ def activeCount() -> int: ...
 def currentThread() -> Thread | threading.Thread: ...
 def current_thread() -> Thread | threading.Thread: ...
 def enumerate() -> list[Thread | threading.Thread]: ...
-def sum(a: _Buffer, threads: SupportsIndex | None = None) -> float: ...
-def dot(a: _Buffer, b: _Buffer, threads: SupportsIndex | None = None) -> float: ...
+def sum(
+    a: _Buffer,
+    threads: SupportsIndex | None = None,
+    exact: bool = False,
+    progress: _Progress | None = None,
+) -> float: ...
+def mean(
+    a: _Buffer,
+    threads: SupportsIndex | None = None,
+    exact: bool = False,
+    progress: _Progress | None = None,
+) -> float: ...
+def min(a: _Buffer, threads: SupportsIndex | None = None, progress: _Progress | None = None) -> float: ...
+def max(a: _Buffer, threads: SupportsIndex | None = None, progress: _Progress | None = None) -> float: ...
+def argmin(a: _Buffer, threads: SupportsIndex | None = None, progress: _Progress | None = None) -> int: ...
+def argmax(a: _Buffer, threads: SupportsIndex | None = None, progress: _Progress | None = None) -> int: ...
+def norm(a: _Buffer, threads: SupportsIndex | None = None, progress: _Progress | None = None) -> float: ...
+def count_nonzero(a: _Buffer, threads: SupportsIndex | None = None, progress: _Progress | None = None) -> int: ...
+def var(
+    a: _Buffer, ddof: float = 0, threads: SupportsIndex | None = None, progress: _Progress | None = None
+) -> float: ...
+def dot(
+    a: _Buffer,
+    b: _Buffer,
+    threads: SupportsIndex | None = None,
+    exact: bool = False,
+    progress: _Progress | None = None,
+) -> float: ...
 @overload
-def square(x: _Number, out: None = None, threads: SupportsIndex | None = None) -> _Number: ...
+def square(
+    x: _Operand, out: None = None, threads: SupportsIndex | None = None, progress: _Progress | None = None
+) -> Any: ...
 @overload
-def square(x: _Buffer, out: _Out, threads: SupportsIndex | None = None) -> _Out: ...
-def sum_of_squares(n: SupportsIndex, threads: SupportsIndex | None = None) -> int: ...
-def pi(n: SupportsIndex, threads: SupportsIndex | None = None) -> float: ...
-def do_math(start: SupportsIndex = 0, num: SupportsIndex = 10, threads: SupportsIndex | None = None) -> float: ...
+def square(x: _Operand, out: _Out, threads: SupportsIndex | None = None, progress: _Progress | None = None) -> _Out: ...
+@overload
+def sqrt(
+    x: _Operand, out: None = None, threads: SupportsIndex | None = None, progress: _Progress | None = None
+) -> Any: ...
+@overload
+def sqrt(x: _Operand, out: _Out, threads: SupportsIndex | None = None, progress: _Progress | None = None) -> _Out: ...
+@overload
+def abs(
+    x: _Operand, out: None = None, threads: SupportsIndex | None = None, progress: _Progress | None = None
+) -> Any: ...
+@overload
+def abs(x: _Operand, out: _Out, threads: SupportsIndex | None = None, progress: _Progress | None = None) -> _Out: ...
+@overload
+def negative(
+    x: _Operand, out: None = None, threads: SupportsIndex | None = None, progress: _Progress | None = None
+) -> Any: ...
+@overload
+def negative(
+    x: _Operand, out: _Out, threads: SupportsIndex | None = None, progress: _Progress | None = None
+) -> _Out: ...
+@overload
+def exp(
+    x: _Operand, out: None = None, threads: SupportsIndex | None = None, progress: _Progress | None = None
+) -> Any: ...
+@overload
+def exp(x: _Operand, out: _Out, threads: SupportsIndex | None = None, progress: _Progress | None = None) -> _Out: ...
+@overload
+def log(
+    x: _Operand, out: None = None, threads: SupportsIndex | None = None, progress: _Progress | None = None
+) -> Any: ...
+@overload
+def log(x: _Operand, out: _Out, threads: SupportsIndex | None = None, progress: _Progress | None = None) -> _Out: ...
+@overload
+def add(
+    a: _Operand, b: _Operand, out: None = None, threads: SupportsIndex | None = None, progress: _Progress | None = None
+) -> Any: ...
+@overload
+def add(
+    a: _Operand, b: _Operand, out: _Out, threads: SupportsIndex | None = None, progress: _Progress | None = None
+) -> _Out: ...
+@overload
+def subtract(
+    a: _Operand, b: _Operand, out: None = None, threads: SupportsIndex | None = None, progress: _Progress | None = None
+) -> Any: ...
+@overload
+def subtract(
+    a: _Operand, b: _Operand, out: _Out, threads: SupportsIndex | None = None, progress: _Progress | None = None
+) -> _Out: ...
+@overload
+def multiply(
+    a: _Operand, b: _Operand, out: None = None, threads: SupportsIndex | None = None, progress: _Progress | None = None
+) -> Any: ...
+@overload
+def multiply(
+    a: _Operand, b: _Operand, out: _Out, threads: SupportsIndex | None = None, progress: _Progress | None = None
+) -> _Out: ...
+@overload
+def divide(
+    a: _Operand, b: _Operand, out: None = None, threads: SupportsIndex | None = None, progress: _Progress | None = None
+) -> Any: ...
+@overload
+def divide(
+    a: _Operand, b: _Operand, out: _Out, threads: SupportsIndex | None = None, progress: _Progress | None = None
+) -> _Out: ...
+@overload
+def scale(
+    x: _Operand,
+    alpha: _Operand,
+    out: None = None,
+    threads: SupportsIndex | None = None,
+    progress: _Progress | None = None,
+) -> Any: ...
+@overload
+def scale(
+    x: _Operand, alpha: _Operand, out: _Out, threads: SupportsIndex | None = None, progress: _Progress | None = None
+) -> _Out: ...
+@overload
+def axpy(
+    alpha: _Operand,
+    x: _Operand,
+    y: _Operand,
+    out: None = None,
+    threads: SupportsIndex | None = None,
+    progress: _Progress | None = None,
+) -> Any: ...
+@overload
+def axpy(
+    alpha: _Operand,
+    x: _Operand,
+    y: _Operand,
+    out: _Out,
+    threads: SupportsIndex | None = None,
+    progress: _Progress | None = None,
+) -> _Out: ...
+@overload
+def clip(
+    a: _Operand,
+    min: _Operand | None,
+    max: _Operand | None,
+    out: None = None,
+    threads: SupportsIndex | None = None,
+    progress: _Progress | None = None,
+) -> Any: ...
+@overload
+def clip(
+    a: _Operand,
+    min: _Operand | None,
+    max: _Operand | None,
+    out: _Out,
+    threads: SupportsIndex | None = None,
+    progress: _Progress | None = None,
+) -> _Out: ...
+@overload
+def cumsum(
+    a: _Buffer, out: None = None, threads: SupportsIndex | None = None, progress: _Progress | None = None
+) -> Array: ...
+@overload
+def cumsum(a: _Buffer, out: _Out, threads: SupportsIndex | None = None, progress: _Progress | None = None) -> _Out: ...
+def bincount(
+    x: _Buffer, minlength: SupportsIndex = 0, threads: SupportsIndex | None = None, progress: _Progress | None = None
+) -> Array: ...
+def histogram(
+    a: _Buffer,
+    bins: SupportsIndex | _Buffer = 10,
+    range: Iterable[float] | None = None,
+    threads: SupportsIndex | None = None,
+    progress: _Progress | None = None,
+) -> tuple[Array, Array]: ...
+def sum_of_squares(
+    n: SupportsIndex, threads: SupportsIndex | None = None, progress: _Progress | None = None
+) -> int: ...
+def pi(n: SupportsIndex, threads: SupportsIndex | None = None, progress: _Progress | None = None) -> float: ...
+def do_math(
+    start: SupportsIndex = 0,
+    num: SupportsIndex = 10,
+    threads: SupportsIndex | None = None,
+    progress: _Progress | None = None,
+) -> float: ...
 def start_threads(n: SupportsIndex, /) -> None: ...
 def cpu_count() -> int: ...
+def get_num_threads() -> int: ...
+def set_num_threads(n: SupportsIndex | None, /) -> None: ...
 def get_include() -> str: ...

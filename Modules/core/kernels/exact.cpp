@@ -12,9 +12,8 @@ namespace {
 
 static_assert(std::numeric_limits<double>::is_iec559 && std::numeric_limits<double>::digits == 53);
 
-// The words see a term only at the end of a block: until then it lies in a bin as wide as two words, with others of its
-// sign. A mantissa of 53 bits, shifted by 63 at most, leaves 12 of the 128 bits of a bin: that many terms cannot
-// overflow it.
+// Within a block, terms are added to bins of two words, by their sign and exponent; carries wait for its end. A
+// mantissa has 53 bits and is shifted by 63 at most: that leaves 12 bits of a bin, room for 2^12 terms.
 constexpr std::size_t block = std::size_t{1} << 12;
 
 // Most terms go to the same bin. With sets of bins in turn, a term need not wait for the one before.
@@ -116,7 +115,7 @@ void FixedPoint<words, scale>::add_terms(const Terms& terms, std::size_t n) noex
       }
       carry += Int128{words_[k]} + static_cast<std::uint64_t>(plus) - static_cast<std::uint64_t>(minus);
       words_[k] = static_cast<std::uint64_t>(carry);
-      carry = (carry >> 64) + static_cast<std::int64_t>(plus >> 64) - static_cast<std::int64_t>(minus >> 64);
+      carry = (carry >> 64) + static_cast<Int128>(plus >> 64) - static_cast<Int128>(minus >> 64);
     }
   }
 }

@@ -1,7 +1,7 @@
 // Exact sums: only value() rounds, once. So neither the order of the terms nor where an array is cut matters.
 //
 // Every finite double is a multiple of 2^-1075 and less than 2^1024: a sum of them is an integer of some 2100 bits in
-// that unit. A sum of products needs twice as many.
+// that unit, in which a double's exponent says how far its mantissa is shifted. A sum of products needs twice as many.
 #pragma once
 
 #include <array>
@@ -29,7 +29,7 @@ class FixedPoint {
   double special_ = -0.0;  // the IEEE sum of infinities, NaNs, and 0.0 for all terms that are not -0.0
 };
 
-// The words have room for 2^64 terms.
+// 2099 bits, 64 for the number of terms and one for the sign; a product has 4198.
 class ExactSum : public FixedPoint<34, 1075> {
  public:
   void add(const double* a, std::size_t n) noexcept;

@@ -1,5 +1,8 @@
 // The shape of a map: out[i] = f(a[i], b[i], c[i]), in chunks.
+#include <algorithm>
 #include <array>
+#include <optional>
+#include <span>
 #include <stdexcept>
 #include <string>
 
@@ -24,7 +27,8 @@ class Inputs {
 
   struct Rooms {
     alignas(64) T of[max_inputs][block];
-    bool filled[max_inputs] = {};  // with an input that is the same everywhere: once is enough
+    // With an input that is the same everywhere: the first time is enough, since no run after it is longer.
+    bool filled[max_inputs] = {};
   };
 
   std::array<const T*, max_inputs> read(std::size_t begin, std::size_t count, Rooms& rooms) const noexcept {
@@ -34,9 +38,8 @@ class Inputs {
         x[k] = rooms.of[k];
         continue;
       }
-      const bool constant = sources_[k]->constant() && !sources_[k]->template direct<T>();
-      x[k] = sources_[k]->read(begin, constant ? block : count, rooms.of[k]);
-      rooms.filled[k] = constant;
+      x[k] = sources_[k]->read(begin, count, rooms.of[k]);
+      rooms.filled[k] = sources_[k]->constant() && !sources_[k]->template direct<T>();
     }
     for (std::size_t k = count_; k < max_inputs; ++k) x[k] = x[0];
     return x;
@@ -61,7 +64,7 @@ template <class T>
 void run(MapLoop<T> loop, double cost, const View& out, std::span<const View> in, Control& control) {
   std::array<View, Walk::max_arrays> all{out};
   std::copy(in.begin(), in.end(), all.begin() + 1);
-  const Walk walk(std::span(all).first(1 + in.size()), Order::any);
+  const Walk walk(std::span<const View>(all).first(1 + in.size()), Order::any);
   const Sink sink(walk, 0);
   const Inputs<T> inputs(walk, 1, in.size());
   const bool past_caches = sink.direct<T>() && goes_past_caches(out, in);
@@ -125,7 +128,7 @@ void refuse_overflow(Map operation, DType loop, const View& out, std::span<const
   if (overflows == nullptr || out.size == 0) return;
   std::array<View, Walk::max_arrays> all{out};  // for its shape
   std::copy(in.begin(), in.end(), all.begin() + 1);
-  const Walk walk(std::span(all).first(1 + in.size()), Order::c);
+  const Walk walk(std::span<const View>(all).first(1 + in.size()), Order::c);
   const Inputs<T> inputs(walk, 1, in.size());
   std::atomic<std::size_t> first{out.size};  // a block in which there is one, the first in the end
   auto body = [&](const Chunk& chunk) {

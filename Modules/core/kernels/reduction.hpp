@@ -21,8 +21,10 @@ namespace core {
 template <class Part, class Leaf>
 Part reduce(Control& control, double cost, std::uint64_t begin, std::uint64_t count, const Leaf& leaf) {
   if (count <= leaf_size) {
-    if (control.has_progress()) control.end(static_cast<std::size_t>(count));
-    return leaf(begin, begin + count);
+    const Part part = leaf(begin, begin + count);
+    if (control.has_progress()) control.finish(static_cast<std::size_t>(count));
+    if (control.stopped()) throw Stopped();
+    return part;
   }
   // Bounds the parts that are held at a time: pi(10**13) needs no gigabytes. Cut in the middle, between two blocks.
   constexpr std::uint64_t block = std::uint64_t{leaf_size} << 16;

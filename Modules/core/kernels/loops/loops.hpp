@@ -18,6 +18,9 @@
 #endif
 
 namespace core {
+
+#include "core/kernels/exp_log.hpp"
+
 namespace {
 
 // ---- Vectors
@@ -444,6 +447,36 @@ void map(T* out, const T* a, const T* b, const T* c, std::size_t n) noexcept {
   for (std::size_t i = 0; i < n; ++i) out[i] = Operation::apply(a[i], b[i], c[i]);
 }
 
+struct Exp {
+  template <class V>
+  static V apply(V x) noexcept {
+    return exp_of(x);
+  }
+};
+
+struct Log {
+  template <class V>
+  static V apply(V x) noexcept {
+    return log_of(x);
+  }
+};
+
+// Of functions that are written for vectors, not for numbers.
+template <class Function, class T>
+void map_vectors(T* out, const T* a, const T*, const T*, std::size_t n) noexcept {
+  using V = Vector<T>;
+  std::size_t i = 0;
+  for (; i + width<T> <= n; i += width<T>) {
+    const V y = Function::apply(load<V>(a + i));
+    __builtin_memcpy(out + i, &y, sizeof y);
+  }
+  if (i == n) return;
+  V rest = V{} + T{1};
+  __builtin_memcpy(&rest, a + i, (n - i) * sizeof(T));
+  rest = Function::apply(rest);
+  __builtin_memcpy(out + i, &rest, (n - i) * sizeof(T));
+}
+
 template <class Operation, class T>
 bool overflows(const T* a, const T* b, const T* c, std::size_t n) noexcept {
   std::make_unsigned_t<T> any = 0;  // as wide as the elements, so that it vectorises
@@ -558,6 +591,8 @@ constexpr Loops<T> loops_of() noexcept {
   if constexpr (std::is_floating_point_v<T>) {
     map_is(Map::divide, map<Divide, T>);
     map_is(Map::sqrt, map<Sqrt, T>);
+    map_is(Map::exp, map_vectors<Exp, T>);
+    map_is(Map::log, map_vectors<Log, T>);
   } else {
     const auto overflow_is = [&](Map operation, OverflowLoop<T> loop) {
       loops.overflow[static_cast<std::size_t>(operation)] = loop;

@@ -1,0 +1,1 @@
+"""What stands beside our kernels in benchmarks/kernels.py: peers, a bare extension, the machine's limits."""

@@ -1,0 +1,30 @@
+// The least that an extension can do: what a call costs, and what the plain loop of C++ over a buffer costs.
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+
+namespace {
+
+PyObject* nothing(PyObject*, PyObject*) { Py_RETURN_NONE; }
+
+PyObject* sum(PyObject*, PyObject* argument) {
+  Py_buffer view;
+  if (PyObject_GetBuffer(argument, &view, PyBUF_SIMPLE) != 0) return nullptr;
+  const double* a = static_cast<const double*>(view.buf);
+  const Py_ssize_t size = view.len / Py_ssize_t{sizeof(double)};
+  double total = 0;
+  for (Py_ssize_t i = 0; i < size; i++) total += a[i];
+  PyBuffer_Release(&view);
+  return PyFloat_FromDouble(total);
+}
+
+PyMethodDef methods[] = {
+    {"nothing", nothing, METH_O, nullptr},
+    {"sum", sum, METH_O, nullptr},
+    {nullptr, nullptr, 0, nullptr},
+};
+
+PyModuleDef definition = {PyModuleDef_HEAD_INIT, "bare", nullptr, 0, methods, nullptr, nullptr, nullptr, nullptr};
+
+}  // namespace
+
+PyMODINIT_FUNC PyInit_bare() { return PyModuleDef_Init(&definition); }
