@@ -52,7 +52,7 @@ def test_types_of_maps_of_one(name: str, dtype: str) -> None:
     x = np.ones(3, dtype)
     answer = answers(name, x) if name != "negative" or dtype not in UNSIGNED else OverflowError
     if isinstance(answer, type):
-        with pytest.raises(answer, match=rf"^{name}\(\) argument 'x' "):
+        with pytest.raises(answer, match=rf"^{name}\(\) "):
             call(name, x)
     elif name == "exp":
         assert np.asarray(call(name, x)).dtype == answer.dtype
@@ -99,7 +99,8 @@ def test_a_python_number_adapts(dtype: str, number: float, result: str) -> None:
             assert np.asarray(call(name, *operands)).dtype == result
             assert_same(call(name, *operands), expected(name, *operands))
     assert np.asarray(threadmodule.scale(a, number)).dtype == result
-    assert np.asarray(threadmodule.axpy(number, a, a)).dtype == result
+    if result != "?":
+        assert np.asarray(threadmodule.axpy(number, a, a)).dtype == result
 
 
 @pytest.mark.parametrize("dtype", INTS)
@@ -133,8 +134,9 @@ def test_bools() -> None:
     for wrong in [lambda: threadmodule.subtract(a, b), lambda: threadmodule.subtract(a, True)]:
         with pytest.raises(TypeError, match=r"^subtract\(\) .*bool"):
             wrong()
-    with pytest.raises(TypeError, match=r"^negative\(\) argument 'x' .*bool"):
-        threadmodule.negative(a)
+    for wrong in [lambda: threadmodule.negative(a), lambda: threadmodule.axpy(True, a, b)]:
+        with pytest.raises(TypeError, match=r"^(negative|axpy)\(\) .*bool"):
+            wrong()
 
 
 def test_a_bool_is_true_if_it_is_not_zero() -> None:
@@ -509,6 +511,13 @@ def test_overlap_in_part(name: str) -> None:
     assert np.array_equal(memory[:50], whole[:50])
 
 
+def test_out_whose_elements_share_memory() -> None:
+    out = np.lib.stride_tricks.as_strided(np.zeros(3), (2, 2), (8, 8))
+    for kernel in [threadmodule.square, threadmodule.exp]:
+        with pytest.raises(ValueError, match=r"argument 'out' must have memory of its own for each element"):
+            kernel(np.ones((2, 2)), out)
+
+
 def test_overlap_of_another_type() -> None:
     memory = np.arange(100.0)
     with pytest.raises(ValueError, match=r"^sqrt\(\) argument 'out' must .*overlap"):
@@ -551,7 +560,7 @@ def test_shapes_that_do_not_broadcast(name: str) -> None:
     for first, second in [((3,), (4,)), ((2, 3), (2,)), ((0,), (2,)), ((2, 3), (3, 3))]:
         for shapes in [(first, second), (second, first)]:
             x, y = map(np.ones, shapes)
-            with pytest.raises(ValueError, match=rf"^{name}\(\) argument '[abxy]' must .*shape"):
+            with pytest.raises(ValueError, match=rf"^{name}\(\) argument.* must have .*shapes .*got"):
                 call(name, *([2] if name == "axpy" else []), x, y)
 
 
