@@ -301,6 +301,8 @@ def test_histogram(a: np.ndarray, bins: int, range: tuple[int, int] | None, thre
     try:
         with np.errstate(all="ignore"):
             counts, edges = np.histogram(flat, bins, range)
+    except IndexError:  # NumPy 1 of the least int64
+        assume(False)
     except ValueError as error:
         assume("Too many bins" not in str(error))  # newer versions only: two edges would be the same number
         with pytest.raises(ValueError, match=r"^histogram\(\) "):

@@ -111,7 +111,7 @@ def test_cumsum_that_overflows_writes_nothing(dtype: str, end: str) -> None:
             with pytest.raises(OverflowError, match=r"^cumsum\(\) "):
                 threadmodule.cumsum(a, a)
             assert (int(a[0]), int(a[place]), int(np.count_nonzero(a))) == (limit, step, 2)
-            a[0] -= step
+            a[0] = limit - step
             assert np.asarray(threadmodule.cumsum(a))[-1] == limit
 
 
