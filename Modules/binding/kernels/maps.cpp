@@ -1,6 +1,6 @@
 // Element by element: a buffer or number each, an Array, a number or `out`.
 #include <array>
-#include <cmath>
+#include <cstring>
 #include <limits>
 #include <optional>
 
@@ -8,6 +8,7 @@
 #include "binding/buffer.hpp"
 #include "binding/kernels/table.hpp"
 #include "binding/number.hpp"
+#include "binding/state.hpp"
 #include "core/kernels.hpp"
 #include "core/promotion.hpp"
 #include "core/strided.hpp"

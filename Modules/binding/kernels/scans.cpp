@@ -7,6 +7,7 @@
 #include "binding/buffer.hpp"
 #include "binding/kernels/table.hpp"
 #include "binding/number.hpp"
+#include "binding/state.hpp"
 #include "core/kernels.hpp"
 #include "core/promotion.hpp"
 #include "core/strided.hpp"

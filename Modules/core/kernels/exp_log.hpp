@@ -16,13 +16,13 @@ template <class T>
 struct Constants;
 
 template <class T, int size>
-struct Vector {
+struct Register {
   typedef T Type __attribute__((vector_size(size)));
 };
 
 // The lanes as integers.
 template <class V>
-using Bits = typename Vector<typename Constants<Lane<V>>::Word, sizeof(V)>::Type;
+using Bits = typename Register<typename Constants<Lane<V>>::Word, sizeof(V)>::Type;
 
 template <>
 struct Constants<double> {
@@ -76,7 +76,7 @@ struct Constants<float> {
 // Whether any lane of a comparison's result is true.
 template <class B>
 [[gnu::always_inline]] inline bool any(B x) {
-  const auto y = reinterpret_cast<typename Vector<long long, sizeof(B)>::Type>(x);
+  const auto y = reinterpret_cast<typename Register<long long, sizeof(B)>::Type>(x);
   if constexpr (sizeof(B) == 16) return (y[0] | y[1]) != 0;
   if constexpr (sizeof(B) == 32) return any(__builtin_shufflevector(y, y, 0, 1) | __builtin_shufflevector(y, y, 2, 3));
   if constexpr (sizeof(B) == 64) {

@@ -448,33 +448,44 @@ void map(T* out, const T* a, const T* b, const T* c, std::size_t n) noexcept {
 }
 
 struct Exp {
-  template <class V>
-  static V apply(V x) noexcept {
-    return exp_of(x);
+  template <class... V>
+  static void apply(V&... x) noexcept {
+    exp_in_place(x...);
   }
 };
 
 struct Log {
-  template <class V>
-  static V apply(V x) noexcept {
-    return log_of(x);
+  template <class... V>
+  static void apply(V&... x) noexcept {
+    log_in_place(x...);
   }
 };
 
-// Of functions that are written for vectors, not for numbers.
+// Of functions that are written for vectors, four of them side by side.
 template <class Function, class T>
 void map_vectors(T* out, const T* a, const T*, const T*, std::size_t n) noexcept {
   using V = Vector<T>;
+  constexpr std::size_t wide = width<T>;
+  const auto store = [&](std::size_t i, V x) { __builtin_memcpy(out + i, &x, sizeof x); };
   std::size_t i = 0;
-  for (; i + width<T> <= n; i += width<T>) {
-    const V y = Function::apply(load<V>(a + i));
-    __builtin_memcpy(out + i, &y, sizeof y);
+  for (; i + 4 * wide <= n; i += 4 * wide) {
+    V x0 = load<V>(a + i);
+    V x1 = load<V>(a + i + wide);
+    V x2 = load<V>(a + i + 2 * wide);
+    V x3 = load<V>(a + i + 3 * wide);
+    Function::apply(x0, x1, x2, x3);
+    store(i, x0);
+    store(i + wide, x1);
+    store(i + 2 * wide, x2);
+    store(i + 3 * wide, x3);
   }
-  if (i == n) return;
-  V rest = V{} + T{1};
-  __builtin_memcpy(&rest, a + i, (n - i) * sizeof(T));
-  rest = Function::apply(rest);
-  __builtin_memcpy(out + i, &rest, (n - i) * sizeof(T));
+  for (; i < n; i += wide) {
+    const std::size_t rest = i + wide <= n ? wide : n - i;
+    V x = V{} + T{1};
+    __builtin_memcpy(&x, a + i, rest * sizeof(T));
+    Function::apply(x);
+    __builtin_memcpy(out + i, &x, rest * sizeof(T));
+  }
 }
 
 template <class Operation, class T>
