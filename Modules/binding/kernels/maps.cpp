@@ -182,8 +182,8 @@ constexpr MapDef defs[] = {
 class MapCall final : public Call {
  public:
   MapCall(const KernelDef& def, const Arguments& arguments)
-      : Call(def, arguments), def_(defs[def.operation]), operation_(def_.operation) {
-    const char* function = arguments.function();
+      : Call(def, arguments), function_(def.signature.function), def_(defs[def.operation]), operation_(def_.operation) {
+    const char* function = function_;
     const std::size_t inputs = def_.inputs;
     std::array<PyObject*, 3> objects{};
     bool arrays = false;
@@ -222,7 +222,7 @@ class MapCall final : public Call {
   }
 
   void run(core::Control& control) override {
-    if (out_.data != nullptr) core::map(operation_, loop_, out_, ins(), control);
+    if (out_.data != nullptr) core::map(function_, operation_, loop_, out_, ins(), control);
   }
   Ref result() const override { return result_ ? Ref::copy(result_.get()) : element_to_python(out_.dtype, number_); }
   double cost() const noexcept override {
@@ -308,6 +308,7 @@ class MapCall final : public Call {
           shapes.c_str());
   }
 
+  const char* function_;
   const MapDef& def_;
   Map operation_;
   DType loop_ = DType::f8;

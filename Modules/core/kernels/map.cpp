@@ -118,11 +118,8 @@ bool run_contiguous(MapLoop each, DType loop, double cost, const View& out, std:
 
 // ---- Integers that overflow
 
-constexpr const char* names[] = {"square", "abs", "negative", "add",    "subtract", "multiply", "axpy",
-                                 "clip",   "add", "multiply", "divide", "sqrt",     "exp",      "log"};
-static_assert(std::size(names) == maps);
-
-[[noreturn]] void raise_overflow(Map operation, DType loop, std::size_t index, std::span<const void* const> operands) {
+[[noreturn]] void raise_overflow(const char* function, DType loop, std::size_t index,
+                                 std::span<const void* const> operands) {
   std::string held;
   with_type(loop, [&](auto zero) {
     for (const void* operand : operands) {
@@ -130,13 +127,13 @@ static_assert(std::size(names) == maps);
       held += (held.empty() ? "" : ", ") + std::to_string(zero);
     }
   });
-  throw std::overflow_error(std::string(names[static_cast<std::size_t>(operation)]) + "() of " + held + " at index " +
-                            std::to_string(index) + " (row-major) does not fit in " + name_of(loop));
+  throw std::overflow_error(std::string(function) + "() of " + held + " at index " + std::to_string(index) +
+                            " (row-major) does not fit in " + name_of(loop));
 }
 
 // A pass of its own before anything is written, so that an error leaves the caller's data whole.
-void refuse_overflow(Map operation, OverflowLoop overflows, DType loop, const View& out, std::span<const View> in,
-                     Control& control) {
+void refuse_overflow(const char* function, OverflowLoop overflows, DType loop, double cost, const View& out,
+                     std::span<const View> in, Control& control) {
   std::array<View, Walk::max_arrays> all{out};  // for its shape
   std::copy(in.begin(), in.end(), all.begin() + 1);
   const Walk walk(std::span<const View>(all).first(1 + in.size()), Order::c);
@@ -156,7 +153,7 @@ void refuse_overflow(Map operation, OverflowLoop overflows, DType loop, const Vi
   };
   {
     const Control::Silence silence(control);
-    parallel_for(control, {.count = out.size, .grain = block, .cost = cost_of(operation, loop)}, body);
+    parallel_for(control, {.count = out.size, .grain = block, .cost = cost}, body);
   }
   const std::size_t begin = first.load(std::memory_order_relaxed);
   if (begin == out.size) return;
@@ -168,7 +165,7 @@ void refuse_overflow(Map operation, OverflowLoop overflows, DType loop, const Vi
   for (; i + 1 < n && !overflows(x[0], x[1], x[2], 1); ++i) {
     for (const void*& operand : x) operand = static_cast<const char*>(operand) + size_of(loop);
   }
-  raise_overflow(operation, loop, begin + i, std::span<const void* const>(x).first(in.size()));
+  raise_overflow(function, loop, begin + i, std::span<const void* const>(x).first(in.size()));
 }
 
 }  // namespace
@@ -184,13 +181,13 @@ double cost_of(Map operation, DType loop) noexcept {
   }
 }
 
-void map(Map operation, DType loop, const View& out, std::span<const View> in, Control& control) {
+void map(const char* function, Map operation, DType loop, const View& out, std::span<const View> in, Control& control) {
   const auto number = static_cast<std::size_t>(operation);
   const MapLoops& of = with_type(loop, [](auto zero) -> const MapLoops& { return loops<decltype(zero)>().maps; });
-  if (of.overflows[number] != nullptr && out.size > 0) {
-    refuse_overflow(operation, of.overflows[number], loop, out, in, control);
-  }
   const double cost = cost_of(operation, loop);
+  if (of.overflows[number] != nullptr && out.size > 0) {
+    refuse_overflow(function, of.overflows[number], loop, cost, out, in, control);
+  }
   if (!run_contiguous(of.map[number], loop, cost, out, in, control)) {
     run(of.map[number], loop, cost, out, in, control);
   }
