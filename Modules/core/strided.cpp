@@ -505,4 +505,17 @@ void scatter(const void* from, const Layout& to, std::size_t begin, std::size_t 
   }
 }
 
+double rounded_to(DType dtype, double x) noexcept {
+  if (dtype == DType::f8) return x;
+  const auto narrow = static_cast<float>(x);
+  if (dtype == DType::f4) return double{narrow};
+  std::uint16_t half = 0;
+  const View view{.data = &half, .size = 1, .dtype = DType::f2, .contiguous = true};
+  const Walk walk(view, Order::c);
+  scatter(&narrow, walk[0], 0, 1);
+  double wide = 0;
+  gather(walk[0], 0, 1, DType::f8, &wide);
+  return wide;
+}
+
 }  // namespace core

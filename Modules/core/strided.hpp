@@ -103,6 +103,9 @@ class Walk {
 void gather(const Layout& from, std::size_t begin, std::size_t count, DType to, void* room) noexcept;
 void scatter(const void* from, const Layout& to, std::size_t begin, std::size_t count) noexcept;
 
+// The number of that floating type that is nearest to x.
+double rounded_to(DType dtype, double x) noexcept;
+
 // An input of a walk.
 class Source {
  public:

@@ -3,6 +3,9 @@
 #include <cstring>
 #include <limits>
 #include <optional>
+#include <stdexcept>
+#include <string>
+#include <utility>
 
 #include "binding/array_object.hpp"
 #include "binding/buffer.hpp"
@@ -56,13 +59,13 @@ class Operand {
   DType dtype() const noexcept { return buffer_->view().dtype; }
 
   // What the loop reads. A number becomes an array of no dimensions, of the loop's type.
-  core::View view(const char* function, DType loop, bool saturate) {
+  core::View view(const char* function, DType dtype, DType loop, bool saturate) {
     if (kind_ == Kind::array) return buffer_->view();
     if (kind_ == Kind::other) {
       raise(PyExc_TypeError, "%s() argument '%s' must be an int, a float or a buffer, not %s", function, name_,
             Py_TYPE(object())->tp_name);
     }
-    core::with_type(loop, [&](auto zero) { set(function, loop, saturate, zero); });
+    core::with_type(loop, [&](auto zero) { set(function, dtype, saturate, zero); });
     return {.data = number_, .size = 1, .dtype = loop, .contiguous = true};
   }
 
@@ -91,11 +94,11 @@ class Operand {
   }
 
   template <class T>
-  void set(const char* function, DType loop, bool saturate, T) {
+  void set(const char* function, DType dtype, bool saturate, T) {
     if constexpr (std::is_floating_point_v<T>) {
       const double value = PyFloat_AsDouble(object());
       if (value == -1 && PyErr_Occurred() != nullptr) throw PythonError();
-      store(static_cast<T>(value));
+      store(static_cast<T>(core::rounded_to(dtype, value)));
     } else {
       const Ref index = own(PyNumber_Index(object()));
       int overflow = 0;
@@ -110,7 +113,7 @@ class Operand {
         return store(static_cast<T>(value));
       }
       if (!saturate) {
-        raise(PyExc_OverflowError, "%s() argument '%s' must fit in %s, got %R", function, name_, core::name_of(loop),
+        raise(PyExc_OverflowError, "%s() argument '%s' must fit in %s, got %R", function, name_, core::name_of(dtype),
               object());
       }
       const bool negative = overflow < 0 || (overflow == 0 && value < 0);
@@ -205,7 +208,7 @@ class MapCall final : public Call {
     const DType loop = loop_ = core::loop_type(dtype);
     for (std::size_t k = 0; k < inputs; ++k) {
       in_[k] = is_no_limit(k, objects[k]) ? operands_[k].limit(loop, k == 2)
-                                          : operands_[k].view(function, loop, operation_ == Map::clip);
+                                          : operands_[k].view(function, dtype, loop, operation_ == Map::clip);
     }
     const auto shape = core::broadcast(ins());
     if (!shape) raise_shapes(function);
@@ -222,7 +225,12 @@ class MapCall final : public Call {
   }
 
   void run(core::Control& control) override {
-    if (out_.data != nullptr) core::map(function_, operation_, loop_, out_, ins(), control);
+    if (out_.data == nullptr) return;
+    try {
+      core::map(operation_, loop_, out_, ins(), control);
+    } catch (const core::MapOverflow& overflow) {
+      throw std::overflow_error(message_of(overflow));
+    }
   }
   Ref result() const override { return result_ ? Ref::copy(result_.get()) : element_to_python(out_.dtype, number_); }
   double cost() const noexcept override {
@@ -299,6 +307,20 @@ class MapCall final : public Call {
       }
     }
     result_ = Ref::copy(out);
+  }
+
+  std::string message_of(const core::MapOverflow& overflow) const {
+    const std::size_t inputs = def_.inputs;
+    std::string names;
+    std::string values;
+    for (std::size_t k = 0; k < inputs; ++k) {
+      names += (k == 0 ? "'" : ", '") + std::string(operands_[k].name()) + "'";
+      values += (k == 0 ? "" : ", ") + overflow.values[k];
+    }
+    const char* hold = inputs == 1 ? "() argument " : "() arguments ";
+    return function_ + (hold + names) + (inputs == 1 ? " holds " : " hold ") + values + " at index " +
+           std::to_string(overflow.index) + ", counted in row-major order: the result does not fit in " +
+           core::name_of(loop_);
   }
 
   [[noreturn]] void raise_shapes(const char* function) const {

@@ -136,7 +136,7 @@ class Histogram final : public Call {
         edge_type_(core::is_floating(a_.view().dtype) ? a_.view().dtype : DType::f8) {
     read_range(arguments[2]);
     PyObject* bins = arguments[1];
-    if (bins == nullptr || PyIndex_Check(bins) != 0) {
+    if (bins == nullptr || PySequence_Check(bins) == 0) {  // a NumPy array has an __index__, but is a sequence too
       bins_ = bins == nullptr ? 10
                               : static_cast<std::size_t>(integer_from("histogram", "bins", bins, 1,
                                                                       std::numeric_limits<std::int32_t>::max()));
@@ -154,10 +154,9 @@ class Histogram final : public Call {
     Ref counts = new_vector(state_, DType::i8, counts_.size());
     std::copy(counts_.begin(), counts_.end(), static_cast<std::int64_t*>(view_of(counts.get()).data));
     Ref edges = new_vector(state_, edge_type_, edges_.size());
-    const core::View view = view_of(edges.get());
-    const core::Walk walk(view, core::Order::c);
+    const core::Walk walk(view_of(edges.get()), core::Order::c);
     if (edge_type_ == DType::f8) {
-      core::Sink(walk).commit(0, edges_.size(), copy(edges_, static_cast<double*>(view.data)));
+      core::scatter(edges_.data(), walk[0], 0, edges_.size());
     } else {
       const std::vector<float> narrow(edges_.begin(), edges_.end());
       core::scatter(narrow.data(), walk[0], 0, narrow.size());
@@ -171,22 +170,22 @@ class Histogram final : public Call {
   }
 
  private:
-  static double* copy(const std::vector<double>& from, double* to) {
-    std::copy(from.begin(), from.end(), to);
-    return to;
+  static double double_from(const char* argument, PyObject* object) {
+    const double value = PyFloat_AsDouble(object);
+    if (value != -1 || PyErr_Occurred() == nullptr) return value;
+    if (PyErr_ExceptionMatches(PyExc_TypeError) == 0) throw PythonError();
+    PyErr_Clear();
+    raise(PyExc_TypeError, "histogram() argument '%s' must hold numbers, got %s", argument, Py_TYPE(object)->tp_name);
   }
 
   void read_range(PyObject* range) {
     if (range == nullptr || range == Py_None) return;
-    const Ref pair = own(PySequence_Tuple(range));
-    if (PyTuple_GET_SIZE(pair.get()) != 2) {
-      raise(PyExc_ValueError, "histogram() argument 'range' must be (low, high), got %zd values",
-            PyTuple_GET_SIZE(pair.get()));
+    if (PySequence_Check(range) == 0 || PySequence_Size(range) != 2) {
+      PyErr_Clear();
+      raise(PyExc_TypeError, "histogram() argument 'range' must be a pair of numbers, got %R", range);
     }
-    low_ = PyFloat_AsDouble(PyTuple_GET_ITEM(pair.get(), 0));
-    if (low_ == -1 && PyErr_Occurred() != nullptr) throw PythonError();
-    high_ = PyFloat_AsDouble(PyTuple_GET_ITEM(pair.get(), 1));
-    if (high_ == -1 && PyErr_Occurred() != nullptr) throw PythonError();
+    low_ = double_from("range", own(PySequence_GetItem(range, 0)).get());
+    high_ = double_from("range", own(PySequence_GetItem(range, 1)).get());
     if (!std::isfinite(low_) || !std::isfinite(high_) || low_ > high_) {
       raise(PyExc_ValueError, "histogram() argument 'range' must be two finite numbers in order, got %R", range);
     }
@@ -194,24 +193,33 @@ class Histogram final : public Call {
   }
 
   void read_edges(PyObject* bins) {
-    const Buffer buffer("histogram", "bins", bins, Buffer::read);
-    const core::View& view = buffer.view();
-    if (view.ndim != 1 || view.size < 2) {
-      raise(PyExc_ValueError,
-            "histogram() argument 'bins' must be an int or at least two edges in 1 dimension, got "
-            "shape %s",
-            shape_of(view).c_str());
-    }
     edge_type_ = DType::f8;
-    edges_.resize(view.size);
-    const core::Walk walk(view, core::Order::c);
-    core::gather(walk[0], 0, view.size, DType::f8, edges_.data());
+    uniform_ = false;
+    if (PyObject_CheckBuffer(bins) != 0) {
+      const Buffer buffer("histogram", "bins", bins, Buffer::read);
+      const core::View& view = buffer.view();
+      if (view.ndim != 1) {
+        raise(PyExc_ValueError, "histogram() argument 'bins' must be an int or edges in 1 dimension, got shape %s",
+              shape_of(view).c_str());
+      }
+      edges_.resize(view.size);
+      const core::Walk walk(view, core::Order::c);
+      core::gather(walk[0], 0, view.size, DType::f8, edges_.data());
+    } else {
+      const Ref edges = own(PySequence_Tuple(bins));
+      for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(edges.get()); ++i) {
+        edges_.push_back(double_from("bins", PyTuple_GET_ITEM(edges.get(), i)));
+      }
+    }
+    if (edges_.size() < 2) {
+      raise(PyExc_ValueError, "histogram() argument 'bins' must be an int or at least two edges, got %zu",
+            edges_.size());
+    }
     for (std::size_t i = 0; i + 1 < edges_.size(); ++i) {
       if (!(edges_[i] <= edges_[i + 1])) {
         raise(PyExc_ValueError, "histogram() argument 'bins' must not decrease, but does at index %zu", i + 1);
       }
     }
-    uniform_ = false;
   }
 
   void set_edges(core::Control& control) {
@@ -220,8 +228,8 @@ class Histogram final : public Call {
       high_ = 1;
       if (a_.view().size > 0) {
         const core::Control::Silence silence(control);
-        low_ = as_double(core::minimum(a_.view(), control));
-        high_ = as_double(core::maximum(a_.view(), control));
+        low_ = core::to_double(core::minimum(a_.view(), control));
+        high_ = core::to_double(core::maximum(a_.view(), control));
         if (!std::isfinite(low_) || !std::isfinite(high_)) {
           throw std::invalid_argument("histogram() argument 'a' must be finite, or 'range' given");
         }
@@ -237,15 +245,7 @@ class Histogram final : public Call {
     edges_.push_back(rounded(high_));
   }
 
-  static double as_double(const core::Number& number) {
-    if (const double* value = std::get_if<double>(&number)) return *value;
-    const auto& wide = std::get<core::Wide>(number);
-    return static_cast<double>(wide.high) * 0x1p64 + static_cast<double>(wide.low);
-  }
-
-  double rounded(double edge) const noexcept {
-    return edge_type_ == DType::f8 ? edge : static_cast<double>(static_cast<float>(edge));
-  }
+  double rounded(double edge) const noexcept { return core::rounded_to(edge_type_, edge); }
 
   Buffer a_;
   const State& state_;

@@ -118,22 +118,9 @@ bool run_contiguous(MapLoop each, DType loop, double cost, const View& out, std:
 
 // ---- Integers that overflow
 
-[[noreturn]] void raise_overflow(const char* function, DType loop, std::size_t index,
-                                 std::span<const void* const> operands) {
-  std::string held;
-  with_type(loop, [&](auto zero) {
-    for (const void* operand : operands) {
-      std::memcpy(&zero, operand, sizeof zero);
-      held += (held.empty() ? "" : ", ") + std::to_string(zero);
-    }
-  });
-  throw std::overflow_error(std::string(function) + "() of " + held + " at index " + std::to_string(index) +
-                            " (row-major) does not fit in " + name_of(loop));
-}
-
 // A pass of its own before anything is written, so that an error leaves the caller's data whole.
-void refuse_overflow(const char* function, OverflowLoop overflows, DType loop, double cost, const View& out,
-                     std::span<const View> in, Control& control) {
+void refuse_overflow(OverflowLoop overflows, DType loop, double cost, const View& out, std::span<const View> in,
+                     Control& control) {
   std::array<View, Walk::max_arrays> all{out};  // for its shape
   std::copy(in.begin(), in.end(), all.begin() + 1);
   const Walk walk(std::span<const View>(all).first(1 + in.size()), Order::c);
@@ -165,7 +152,14 @@ void refuse_overflow(const char* function, OverflowLoop overflows, DType loop, d
   for (; i + 1 < n && !overflows(x[0], x[1], x[2], 1); ++i) {
     for (const void*& operand : x) operand = static_cast<const char*>(operand) + size_of(loop);
   }
-  raise_overflow(function, loop, begin + i, std::span<const void* const>(x).first(in.size()));
+  MapOverflow overflow{begin + i, {}};
+  with_type(loop, [&](auto zero) {
+    for (std::size_t k = 0; k < in.size(); ++k) {
+      std::memcpy(&zero, x[k], sizeof zero);
+      overflow.values[k] = std::to_string(zero);
+    }
+  });
+  throw overflow;
 }
 
 }  // namespace
@@ -181,12 +175,12 @@ double cost_of(Map operation, DType loop) noexcept {
   }
 }
 
-void map(const char* function, Map operation, DType loop, const View& out, std::span<const View> in, Control& control) {
+void map(Map operation, DType loop, const View& out, std::span<const View> in, Control& control) {
   const auto number = static_cast<std::size_t>(operation);
   const MapLoops& of = with_type(loop, [](auto zero) -> const MapLoops& { return loops<decltype(zero)>().maps; });
   const double cost = cost_of(operation, loop);
   if (of.overflows[number] != nullptr && out.size > 0) {
-    refuse_overflow(function, of.overflows[number], loop, cost, out, in, control);
+    refuse_overflow(of.overflows[number], loop, cost, out, in, control);
   }
   if (!run_contiguous(of.map[number], loop, cost, out, in, control)) {
     run(of.map[number], loop, cost, out, in, control);

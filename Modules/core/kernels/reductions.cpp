@@ -180,10 +180,10 @@ double norm(const View& a, Control& control) {
     const double squares = scaled_squares<T>(a, 1, control);
     // Squares of less than 2^-960 have lost bits, infinite ones all: once more, scaled by a power of two.
     if (std::isnan(squares) || (squares >= 0x1p-960 && std::isfinite(squares))) return std::sqrt(squares);
-    const auto greatest = [&](const Number& number) { return std::fabs(std::get<double>(number)); };
-    const double most = std::max(greatest(maximum(a, control)), greatest(minimum(a, control)));
+    const Control::Silence silence(control);
+    const double most = std::max(std::fabs(to_double(maximum(a, control))), std::fabs(to_double(minimum(a, control))));
     if (most == 0 || std::isinf(most)) return most;
-    const int exponent = std::ilogb(most);
+    const int exponent = std::max(std::ilogb(most), -1000);  // the factor must be a double too
     return std::ldexp(std::sqrt(scaled_squares<T>(a, std::ldexp(1.0, -exponent), control)), exponent);
   });
 }

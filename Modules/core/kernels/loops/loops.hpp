@@ -54,43 +54,67 @@ template <class T>
 
 // ---- Sums of doubles
 //
-// The element i of a leaf is added up in lane i % 32, whatever the width of a vector, and the lanes are added in
-// halves: the same additions in the same order on every tier. Four vectors of AVX-512 hide the latency of an addition.
+// The element i of a leaf is added up in lane i % 32, whatever the width of a vector, and in blocks of 1024, so that no
+// more than 32 are added up one after the other. Then the blocks are added in pairs, and the lanes in halves: the same
+// additions in the same order on every tier. Four vectors of AVX-512 hide the latency of an addition.
 
 constexpr std::size_t lanes = 32;
+constexpr std::size_t summed_at_once = 1024;
 
-// Sum of term(i) for i < n. term(i, Vector<double>{}) gives the terms i, i + 1, ... as a vector.
+struct Lanes {
+  static constexpr std::size_t vectors = lanes / width<double>;
+  Vector<double> sums[vectors];
+
+  [[gnu::always_inline]] void clear() noexcept {
+#pragma GCC unroll 16
+    for (auto& sum : sums) sum = -Vector<double>{};  // x + -0.0 is x, for -0.0 too
+  }
+  [[gnu::always_inline]] void add(const Lanes& other) noexcept {
+#pragma GCC unroll 16
+    for (std::size_t k = 0; k < vectors; ++k) sums[k] += other.sums[k];
+  }
+};
+
+// Sum of term(i) for i < n. term.vector(i) gives the terms i, i + 1, ... as a vector.
 template <class Term>
 double sum_of(std::size_t n, const Term& term) noexcept {
   constexpr std::size_t wide = width<double>;
-  constexpr std::size_t vectors = lanes / wide;
-  Vector<double> sums[vectors];
-#pragma GCC unroll 16
-  for (auto& sum : sums) sum = -Vector<double>{};  // x + -0.0 is x, for -0.0 too
+  constexpr std::size_t vectors = Lanes::vectors;
+  Lanes blocks[leaf_size / summed_at_once];
+  Lanes& total = blocks[0];
+  std::size_t used = 0;
   std::size_t i = 0;
-  for (; i + lanes <= n; i += lanes) {
+  do {
+    Lanes block;
+    block.clear();
+    for (const std::size_t end = std::min(n, i + summed_at_once); i + lanes <= end; i += lanes) {
 #pragma GCC unroll 16
-    for (std::size_t k = 0; k < vectors; ++k) sums[k] += term.vector(i + k * wide);
-  }
+      for (std::size_t k = 0; k < vectors; ++k) block.sums[k] += term.vector(i + k * wide);
+    }
+    blocks[used++] = block;
+  } while (i + lanes <= n);
   if (i < n) {
-    double rest[lanes];
+    Lanes rest;
     std::size_t k = 0;
+    auto* const lane = reinterpret_cast<double*>(rest.sums);
     for (; i + k + wide <= n; k += wide) {
       const Vector<double> terms = term.vector(i + k);
-      __builtin_memcpy(rest + k, &terms, sizeof terms);
+      __builtin_memcpy(lane + k, &terms, sizeof terms);
     }
-    for (; i + k < n; ++k) rest[k] = term.scalar(i + k);
-    for (; k < lanes; ++k) rest[k] = -0.0;
-#pragma GCC unroll 16
-    for (std::size_t v = 0; v < vectors; ++v) sums[v] += load<Vector<double>>(rest + v * wide);
+    for (; i + k < n; ++k) lane[k] = term.scalar(i + k);
+    for (; k < lanes; ++k) lane[k] = -0.0;
+    blocks[used - 1].add(rest);
+  }
+  for (std::size_t distance = 1; distance < used; distance *= 2) {
+    for (std::size_t k = 0; k + distance < used; k += 2 * distance) blocks[k].add(blocks[k + distance]);
   }
 #pragma GCC unroll 16
   for (std::size_t half = vectors / 2; half > 0; half /= 2) {
 #pragma GCC unroll 16
-    for (std::size_t k = 0; k < half; ++k) sums[k] += sums[k + half];
+    for (std::size_t k = 0; k < half; ++k) total.sums[k] += total.sums[k + half];
   }
   double lane[wide];
-  __builtin_memcpy(lane, &sums[0], sizeof lane);
+  __builtin_memcpy(lane, &total.sums[0], sizeof lane);
   for (std::size_t half = wide / 2; half > 0; half /= 2) {
     for (std::size_t k = 0; k < half; ++k) lane[k] += lane[k + half];
   }

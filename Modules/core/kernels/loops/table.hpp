@@ -4,6 +4,7 @@
 // leaks into code that every CPU runs. To add a map: a name in Map, a struct in loops.inl, a line in its table.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
