@@ -94,6 +94,11 @@ class Job {
   bool drain(Part& part, Part& mine, F&& go_on) noexcept;
   std::size_t newly_done() noexcept;
 
+  static constexpr unsigned few = 8;
+  alignas(Part) std::byte few_[few * sizeof(Part)];
+  std::unique_ptr<Part[]> many_;
+  Part* parts_ = nullptr;
+
   Control& control_;
   const Body body_;
   void* const context_;
@@ -109,11 +114,6 @@ class Job {
   unsigned participants_ = 1;
   bool shared_ = false;  // may one take from another's part? If not, who has come has claimed all of its own
 
-  static constexpr unsigned few = 8;
-  Part* parts_ = nullptr;
-  alignas(Part) std::byte few_[few * sizeof(Part)];
-  std::unique_ptr<Part[]> many_;
-
   double unattended_ = 0;  // nanoseconds of work since the caller looked at the clock
   std::size_t reported_ = 0;
 };
@@ -122,6 +122,7 @@ class Job {
 // will be there for the next, and stay as long as no gap is longer than its patience.
 class Series {
  public:
+  constexpr Series() noexcept = default;
   bool is_worth_a_wake(double cost) noexcept {
     const Deadline now = Clock::now();
     if (now > end_ + longest_gap) alone_ = 0;
@@ -143,6 +144,8 @@ constinit thread_local Series series;
 // for milliseconds: for some time, calls that are shorter than that are better off alone.
 class Caution {
  public:
+  constexpr Caution() noexcept = default;
+
   bool is_due(double cost) const noexcept { return cost < lost_ && Clock::now() < end_; }
 
   void waited(Deadline since, double expected) noexcept {
@@ -374,6 +377,10 @@ void Control::attend(std::size_t done) noexcept {
   if (progress_ != nullptr && begin >= report_due_ && !stopped()) {
     report();
     report_due_ = begin + report_interval;
+  }
+  if (stopped()) {
+    due_ = never;
+    return;
   }
   // A poll that had to wait (5 ms for a GIL that another thread keeps busy) may cost 5 % of the time, not half.
   const auto end = Clock::now();
