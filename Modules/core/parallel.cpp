@@ -94,6 +94,11 @@ class Job {
   bool drain(Part& part, Part& mine, F&& go_on) noexcept;
   std::size_t newly_done() noexcept;
 
+  static constexpr unsigned few = 8;
+  alignas(Part) std::byte few_[few * sizeof(Part)];
+  std::unique_ptr<Part[]> many_;
+  Part* parts_ = nullptr;
+
   Control& control_;
   const Body body_;
   void* const context_;
@@ -109,11 +114,6 @@ class Job {
   unsigned participants_ = 1;
   bool shared_ = false;  // may one take from another's part? If not, who has come has claimed all of its own
 
-  static constexpr unsigned few = 8;
-  Part* parts_ = nullptr;
-  alignas(Part) std::byte few_[few * sizeof(Part)];
-  std::unique_ptr<Part[]> many_;
-
   double unattended_ = 0;  // nanoseconds of work since the caller looked at the clock
   std::size_t reported_ = 0;
 };
@@ -122,6 +122,7 @@ class Job {
 // will be there for the next, and stay as long as no gap is longer than its patience.
 class Series {
  public:
+  constexpr Series() noexcept = default;
   bool is_worth_a_wake(double cost) noexcept {
     const Deadline now = Clock::now();
     if (now > end_ + longest_gap) alone_ = 0;
@@ -139,26 +140,31 @@ class Series {
 };
 constinit thread_local Series series;
 
-// Other programs want the CPUs too. A worker that lost its CPU in the middle of a chunk has kept this caller waiting
-// for milliseconds: for some time, calls that are shorter than that are better off alone.
-class Caution {
+// Other programs want the CPUs too. A worker that loses its CPU in the middle of a chunk keeps the caller waiting for
+// milliseconds. A caller that has lost more time so than it has gained by sharing works alone for a while.
+class Account {
  public:
-  bool is_due(double cost) const noexcept { return cost < lost_ && Clock::now() < end_; }
+  constexpr Account() noexcept = default;
 
-  void waited(Deadline since, double expected) noexcept {
-    const Deadline now = Clock::now();
-    const double lost = std::chrono::duration<double, std::nano>(now - since).count() - 4 * expected;
-    if (lost < little) return;
-    lost_ = lost;
-    end_ = now + 30 * (now - since);
+  bool is_overdrawn() noexcept {
+    if (balance_ > -credit) return false;
+    if (Clock::now() < end_) return true;
+    balance_ = 0;
+    return false;
+  }
+  void gain(double nanoseconds) noexcept { balance_ = std::min(balance_ + nanoseconds, credit); }
+  void lose(Clock::duration time) noexcept {
+    // Half of it: to a thread that has slept the scheduler gives some of its time back.
+    balance_ -= std::chrono::duration<double, std::nano>(time).count() / 2;
+    end_ = Clock::now() + milliseconds(50);
   }
 
  private:
-  static constexpr double little = 500'000;
-  double lost_ = 0;
+  static constexpr double credit = 4e6;
+  double balance_ = 0;
   Deadline end_{};
 };
-constinit thread_local Caution caution;
+constinit thread_local Account account;
 
 std::uint32_t Job::units_worth(double nanoseconds) const noexcept {
   if (unit_cost_ <= 0) return 1;
@@ -173,7 +179,7 @@ unsigned Job::threads_worth(double nanoseconds_each, unsigned most) const noexce
 std::size_t Job::run(unsigned most) {
   most = std::min<unsigned>(most, units_);
   const unsigned useful = 1 + threads_worth(worth_a_fork, most - 1);
-  if (useful == 1 || caution.is_due(unit_cost_ * units_)) {
+  if (useful == 1 || (unit_cost_ > 0 && account.is_overdrawn())) {
     deal(1);
   } else {
     Worker* const workers = pool::workers(most - 1);
@@ -312,6 +318,7 @@ void Job::do_own_and_others() noexcept {
 }
 
 void Job::wait_for_workers() {
+  unsigned came = 0;
   for (unsigned k = 1; k < participants_; ++k) {
     Part& part = parts_[k];
     if (part.worker == nullptr || part.worker->withdraw(part)) continue;
@@ -327,8 +334,10 @@ void Job::wait_for_workers() {
       part.worker->wait(part, control_.due());
       control_.poll_if_due([this] { return newly_done(); });
     }
-    if (end != never) caution.waited(end, std::min(longest_chunk, unit_cost_ * units_ / participants_));
+    ++came;
+    if (end != never && unit_cost_ > 0) account.lose(std::max(Clock::now() - end, Clock::duration{}));
   }
+  account.gain(unit_cost_ * units_ * came / participants_);
   if (forked()) throw Forked();  // some of the workers may have left after the fork: in the other process
 }
 
@@ -374,6 +383,10 @@ void Control::attend(std::size_t done) noexcept {
   if (progress_ != nullptr && begin >= report_due_ && !stopped()) {
     report();
     report_due_ = begin + report_interval;
+  }
+  if (stopped()) {
+    due_ = never;
+    return;
   }
   // A poll that had to wait (5 ms for a GIL that another thread keeps busy) may cost 5 % of the time, not half.
   const auto end = Clock::now();

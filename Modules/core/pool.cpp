@@ -1,9 +1,7 @@
 #include "core/pool.hpp"
 
 #include <algorithm>
-#include <memory>
-#include <new>
-#include <string>
+#include <cstdio>
 
 #include "core/cpus.hpp"
 #include "core/fork.hpp"
@@ -16,8 +14,8 @@ namespace {
 // A worker that finds nothing to do spins for so long before it sleeps: about as long as waking it would take.
 constexpr auto patience = std::chrono::microseconds(50);
 
-// The pool belongs to the process, hence statics. They are zero, in memory that nothing is loaded into: whoever uses
-// two workers pays for two. Never freed, because a thread may look at them at any time until the process ends.
+// The pool belongs to the process, hence statics. They begin as zeros, which take no memory before they are touched,
+// and are never freed: a worker looks at itself until the process is gone.
 constinit Worker all_workers[pool::max_workers];
 constinit std::atomic<unsigned> pool_generation{0};
 constinit std::atomic<unsigned> started{0};      // none of those behind has ever been
@@ -25,15 +23,6 @@ constinit std::atomic<unsigned> num_threads{0};  // set_num_threads()
 constinit std::atomic<unsigned> limit{0};        // workers behind it retire when they are idle
 
 unsigned index_of(const Worker& worker) noexcept { return static_cast<unsigned>(&worker - all_workers); }
-
-class PoolThread final : public Thread {
- public:
-  explicit PoolThread(Worker& worker) : worker_(worker) {}
-
- private:
-  void run() noexcept override { worker_.live(); }
-  Worker& worker_;
-};
 
 }  // namespace
 
@@ -83,12 +72,11 @@ bool Worker::start() noexcept {
   native_id_.store(0, std::memory_order_relaxed);
   cpus_ = {};
   try {
-    std::make_shared<PoolThread>(*this)->spawn("threadmodule/" + std::to_string(index + 1), Thread::Signals::faults);
+    start_daemon(main, this);
     return true;
   } catch (const CannotStartThread&) {
-  } catch (const std::bad_alloc&) {
+    return false;
   }
-  return false;
 }
 
 // The kernel likes to wake a thread on the CPU of the one that wakes it. A caller who is about to be busy there keeps
@@ -101,6 +89,15 @@ void Worker::steer(const platform::CpuSet& cpus) noexcept {
 }
 
 // In the worker's own thread
+
+void* Worker::main(void* self) noexcept {
+  auto& worker = *static_cast<Worker*>(self);
+  char name[24];
+  std::snprintf(name, sizeof name, "threadmodule/%u", index_of(worker) + 1);
+  platform::name_this_thread(name);
+  worker.live();
+  return nullptr;
+}
 
 void Worker::live() noexcept {
   const unsigned generation = fork_generation();

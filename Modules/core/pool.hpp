@@ -46,10 +46,9 @@ class alignas(128) Worker {
   // Until it is gone(), or the deadline has passed, or for no reason.
   void wait(const Task& task, Deadline deadline) noexcept;
 
-  // The life of the worker's own thread.
-  void live() noexcept;
-  void retire() noexcept;  // soon, if it is not at work
-  void reset() noexcept;   // in the child of a fork, which has no such thread
+  // For the pool.
+  void retire() noexcept;  // unless it is at work: then it sees to it itself
+  void reset() noexcept;   // in the child of a fork, where its thread is not
 
  private:
   static constexpr std::uint64_t phases = 63;  // a task's address has zeros there
@@ -62,6 +61,10 @@ class alignas(128) Worker {
   void ring() noexcept;
   bool start() noexcept;
   void steer(const platform::CpuSet& cpus) noexcept;
+
+  // In the worker's own thread.
+  static void* main(void* self) noexcept;
+  void live() noexcept;
   Task* next() noexcept;
 
   std::atomic<std::uint64_t> state_;  // a line that the worker and its caller pass to and fro

@@ -66,7 +66,19 @@ class SignalMask {
   sigset_t before_;
 };
 
+pthread_t create(void* (*main)(void*), void* argument, Thread::Signals signals) {
+  const Attributes attributes;
+  const SignalMask mask(signals);
+  pthread_t thread;
+  check(pthread_create(&thread, attributes.get(), main, argument));
+  return thread;
+}
+
 }  // namespace
+
+void start_daemon(void* (*main)(void*), void* argument) {
+  must(pthread_detach(create(main, argument, Thread::Signals::faults)));
+}
 
 Thread::~Thread() {
   if (ident() != 0 && !of_another_process() && !reaped_.exchange(true)) {
@@ -83,11 +95,8 @@ void Thread::spawn(std::string name, Signals signals) {
   name_ = std::move(name);
   generation_ = fork_generation();
   try {
-    const Attributes attributes;
-    const SignalMask mask(signals);
     self_ = shared_from_this();
-    pthread_t thread;
-    check(pthread_create(&thread, attributes.get(), main, this));
+    const pthread_t thread = create(main, this, signals);
     // The new thread stores the same number. Whoever comes first, nobody sees a started thread without it.
     ident_.store(reinterpret_cast<std::uintptr_t>(thread), std::memory_order_release);
   } catch (...) {

@@ -29,6 +29,10 @@ class CannotStartThread : public std::system_error {
 // (Linux: two memory maps for each stack, and vm.max_map_count is 65,530).
 inline constexpr unsigned max_threads = 32768;
 
+// A thread of native code that nobody joins: the process ends without asking it. Lets in the signals of its own faults.
+// Throws CannotStartThread.
+void start_daemon(void* (*main)(void* argument), void* argument);
+
 class Thread : public std::enable_shared_from_this<Thread> {
  public:
   Thread() = default;
