@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import mmap
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -34,14 +33,12 @@ def available_memory() -> int:
 
 
 @pytest.fixture(scope="module")
-def sparse() -> Iterator[np.ndarray]:
+def sparse() -> np.ndarray:
     """Zeros, but for the few ELEMENTS."""
-    with mapping() as memory:
-        a = np.frombuffer(memory, "u1")
-        for place, element in ELEMENTS.items():
-            a[place] = element
-        yield a
-        del a
+    a = np.frombuffer(mapping(), "u1")
+    for place, element in ELEMENTS.items():
+        a[place] = element
+    return a
 
 
 @pytest.fixture(scope="module")
