@@ -92,6 +92,13 @@ class BinCount final : public Call {
   void run(core::Control& control) override {
     const core::View& x = x_.view();
     std::size_t length = minimum_length_;
+    if (length > max_length) throw std::bad_alloc();
+    if (core::loop_type(x.dtype) == DType::u1) {  // of so few values, all may be counted at once
+      counts_.resize(std::max<std::size_t>(length, 256));
+      core::bincount(x, counts_, control);
+      while (counts_.size() > length && counts_.back() == 0) counts_.pop_back();
+      return;
+    }
     if (x.size > 0) {
       const core::Control::Silence silence(control);
       const auto least = std::get<core::Wide>(core::minimum(x, control));
@@ -103,7 +110,6 @@ class BinCount final : public Call {
       if (greatest >= max_length) throw std::bad_alloc();
       length = std::max(length, static_cast<std::size_t>(greatest) + 1);
     }
-    if (length > max_length) throw std::bad_alloc();
     counts_.resize(length);
     core::bincount(x, counts_, control);
   }

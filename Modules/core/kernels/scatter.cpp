@@ -41,6 +41,7 @@ void count_bytes(const std::uint8_t* x, std::size_t n, std::int64_t* counts) noe
   for (; i + 8 <= n; i += 8) {
     std::uint64_t bytes;
     __builtin_memcpy(&bytes, x + i, 8);
+#pragma GCC unroll 8
     for (unsigned k = 0; k < 8; ++k) ++tables[k % 4][(bytes >> (8 * k)) & 0xFF];
   }
   for (; i < n; ++i) ++tables[0][x[i]];
@@ -111,9 +112,13 @@ void histogram(const View& a, std::span<const double> edges, bool uniform, std::
     for (std::size_t i = chunk.begin; i < chunk.end; i += leaf_size) {
       const std::size_t n = std::min(leaf_size, chunk.end - i);
       const auto* const x = static_cast<const double*>(input.read(i, n, room));
-      if (uniform) find(x, n, low, high, per_bin, doubt, found);
+      if (uniform) {
+        find(x, n, low, high, per_bin, doubt, found);
+      } else {
+        std::fill(found, found + n, -1);
+      }
       for (std::size_t k = 0; k < n; ++k) {
-        if (uniform && found[k] >= 0) {
+        if (found[k] >= 0) [[likely]] {
           ++table[found[k]];
         } else if (x[k] >= low && x[k] <= high) {
           ++table[search(x[k])];

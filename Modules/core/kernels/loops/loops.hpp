@@ -576,16 +576,38 @@ double distances(double first, std::size_t n) noexcept {
 
 // ---- Bins
 
+using Bins = Vector<std::int32_t, width<double> * sizeof(std::int32_t)>;
+
+struct EqualBins {
+  double low;
+  double high;
+  double per_bin;
+  double doubt;
+
+  [[gnu::always_inline]] Bins of(Vector<double> x) const noexcept {
+    const Vector<double> position = (x - low) * per_bin;
+    const Bins bin = __builtin_convertvector(position, Bins);  // of what is outside, something that does not count
+    const Vector<double> rest = position - __builtin_convertvector(bin, Vector<double>);
+    const auto certain = (x >= low) & (x < high) & (rest > doubt) & (rest < 1 - doubt);
+    const Bins mask = __builtin_convertvector(certain, Bins);
+    return (bin & mask) | ~mask;
+  }
+};
+
 void find_bins(const double* x, std::size_t n, double low, double high, double per_bin, double doubt,
                std::int32_t* bins) noexcept {
-  for (std::size_t i = 0; i < n; ++i) {
-    const bool inside = (x[i] >= low) & (x[i] < high);
-    const double position = inside ? (x[i] - low) * per_bin : 0;
-    const auto bin = static_cast<std::int32_t>(position);
-    const double rest = position - static_cast<double>(bin);
-    const bool certain = inside & (rest > doubt) & (rest < 1 - doubt);
-    bins[i] = certain ? bin : -1;
+  const EqualBins equal{low, high, per_bin, doubt};
+  constexpr std::size_t wide = width<double>;
+  std::size_t i = 0;
+  for (; i + wide <= n; i += wide) {
+    const Bins found = equal.of(load<Vector<double>>(x + i));
+    __builtin_memcpy(bins + i, &found, sizeof found);
   }
+  if (i == n) return;
+  Vector<double> last{};
+  __builtin_memcpy(&last, x + i, (n - i) * sizeof(double));
+  const Bins found = equal.of(last);
+  __builtin_memcpy(bins + i, &found, (n - i) * sizeof(std::int32_t));
 }
 
 // ---- Past the caches
