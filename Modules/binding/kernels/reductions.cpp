@@ -13,10 +13,8 @@ namespace {
 
 enum Reduction : unsigned { sum, mean, least, greatest, argmin, argmax, norm, count_nonzero };
 
-// A byte takes as long as this from the caches, in nanoseconds.
-double cost_of_reading(const core::View& a) noexcept {
-  return 0.004 * static_cast<double>(a.size) * static_cast<double>(core::size_of(a.dtype));
-}
+// Of all elements, in nanoseconds.
+double cost_of_all(const core::View& a) noexcept { return core::cost_of_reading(a) * static_cast<double>(a.size); }
 
 class Reduce final : public Call {
  public:
@@ -52,7 +50,7 @@ class Reduce final : public Call {
     return truth ? own(PyBool_FromLong(PyObject_IsTrue(number.get()))) : std::move(number);
   }
 
-  double cost() const noexcept override { return (exact_ ? 40 : 1) * cost_of_reading(a_.view()); }
+  double cost() const noexcept override { return (exact_ ? 40 : 1) * cost_of_all(a_.view()); }
   int traverse(visitproc visit, void* arg) const override {
     const int stop = Call::traverse(visit, arg);
     return stop != 0 ? stop : a_.traverse(visit, arg);
@@ -96,7 +94,7 @@ class Variance final : public Call {
     if (size == 0) return own(PyFloat_FromDouble(Py_NAN));
     return own(PyFloat_FromDouble(squares_ / std::max(size - ddof_, 0.0)));
   }
-  double cost() const noexcept override { return 2 * cost_of_reading(a_.view()); }
+  double cost() const noexcept override { return 2 * cost_of_all(a_.view()); }
   int traverse(visitproc visit, void* arg) const override {
     const int stop = Call::traverse(visit, arg);
     return stop != 0 ? stop : a_.traverse(visit, arg);
@@ -128,7 +126,7 @@ class Dot final : public Call {
                      : core::dot(a_.view(), b_.view(), loop_, control);
   }
   Ref result() const override { return to_python(number_); }
-  double cost() const noexcept override { return (exact_ ? 80 : 2) * cost_of_reading(a_.view()); }
+  double cost() const noexcept override { return (exact_ ? 80 : 2) * cost_of_all(a_.view()); }
   int traverse(visitproc visit, void* arg) const override {
     int stop = Call::traverse(visit, arg);
     if (stop == 0) stop = a_.traverse(visit, arg);

@@ -8,12 +8,6 @@
 namespace core {
 namespace {
 
-// A byte takes as long as this from the level-2 cache, on one thread.
-constexpr double per_byte = 0.004;
-
-template <class T>
-constexpr double cost_of_reading = per_byte * sizeof(T);
-
 // ---- Sums
 
 // A part that several types of sums share: what a loop returns, widened so that nothing overflows.
@@ -27,7 +21,7 @@ using Part = std::conditional_t<std::is_floating_point_v<T>, double, Wide>;
 
 template <class T>
 Number sum_of(const View& a, Control& control) {
-  return reduce_array<Part<T>, T>(control, cost_of_reading<T>, a, Order::any,
+  return reduce_array<Part<T>, T>(control, cost_of_reading(a), a, Order::any,
                                   [](const T* x, std::size_t n, std::size_t) { return widened(loops<T>().sum(x, n)); });
 }
 
@@ -60,7 +54,7 @@ template <class T>
 [[gnu::noinline]] Extreme<T> extreme_of(const View& a, Order order, bool least, Control& control) {
   const auto loop = least ? loops<T>().min : loops<T>().max;
   return reduce_array<Extreme<T>, T>(
-      control, cost_of_reading<T>, a, order,
+      control, cost_of_reading(a), a, order,
       [&](const T* x, std::size_t n, std::size_t first) { return Extreme<T>{loop(x, n), first, least}; });
 }
 
@@ -117,11 +111,17 @@ decltype(auto) with_float_type(DType dtype, F&& f) {
 template <class T>
 double scaled_squares(const View& a, double factor, Control& control) {
   const auto loop = std::get<SumOfSquares<T>>(tables().sum_of_squares);
-  return reduce_array<double, T>(control, cost_of_reading<T>, a, Order::any,
+  return reduce_array<double, T>(control, cost_of_reading(a), a, Order::any,
                                  [&](const T* x, std::size_t n, std::size_t) { return loop(x, 0, factor, n); });
 }
 
 }  // namespace
+
+double cost_of_reading(const View& a) noexcept {
+  const std::size_t width = size_of(a.dtype);
+  const bool near = a.size * width <= std::size_t{1} << 20;  // in a level-2 cache, or could be
+  return (near ? 0.004 : 0.008) * static_cast<double>(width);
+}
 
 Number sum(const View& a, Control& control) {
   if (a.dtype == DType::b1) return Wide(Int128{count_nonzero(a, control)});
@@ -136,7 +136,7 @@ Number dot(const View& a, const View& b, DType loop, Control& control) {
   return with_type(loop, [&](auto zero) -> Number {
     using T = decltype(zero);
     if (a.size == 0) return std::is_floating_point_v<T> ? Number(0.0) : Number(Wide());
-    return reduce_arrays<Part<T>, T>(control, 2 * cost_of_reading<T>, a, b, [](const T* x, const T* y, std::size_t n) {
+    return reduce_arrays<Part<T>, T>(control, 2 * cost_of_reading(a), a, b, [](const T* x, const T* y, std::size_t n) {
       return widened(loops<T>().dot(x, y, n));
     });
   });
@@ -152,7 +152,7 @@ std::size_t count_nonzero(const View& a, Control& control) {
   return with_type(a.dtype, [&](auto zero) {
     using T = decltype(zero);
     return reduce_array<std::size_t, T>(
-        control, cost_of_reading<T>, a, Order::any,
+        control, cost_of_reading(a), a, Order::any,
         [](const T* x, std::size_t n, std::size_t) { return loops<T>().count_nonzero(x, n); });
   });
 }
@@ -163,7 +163,7 @@ double squared_deviations(const View& a, Control& control) {
     using T = decltype(zero);
     const auto loop = std::get<SumOfSquares<T>>(tables().sum_of_squares);
     // A leaf is read from memory once; the second time it is in the level-1 cache.
-    return reduce_array<Moments, T>(control, 2 * cost_of_reading<T>, a, Order::any,
+    return reduce_array<Moments, T>(control, 2 * cost_of_reading(a), a, Order::any,
                                     [&](const T* x, std::size_t n, std::size_t) {
                                       const auto count = static_cast<double>(n);
                                       const double mean = loops<T>().sum(x, n) / count;
