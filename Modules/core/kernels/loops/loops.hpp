@@ -81,7 +81,6 @@ double sum_of(std::size_t n, const Term& term) noexcept {
   constexpr std::size_t wide = width<double>;
   constexpr std::size_t vectors = Lanes::vectors;
   Lanes blocks[leaf_size / summed_at_once];
-  Lanes& total = blocks[0];
   std::size_t used = 0;
   std::size_t i = 0;
   do {
@@ -108,6 +107,7 @@ double sum_of(std::size_t n, const Term& term) noexcept {
   for (std::size_t distance = 1; distance < used; distance *= 2) {
     for (std::size_t k = 0; k + distance < used; k += 2 * distance) blocks[k].add(blocks[k + distance]);
   }
+  Lanes total = blocks[0];
 #pragma GCC unroll 16
   for (std::size_t half = vectors / 2; half > 0; half /= 2) {
 #pragma GCC unroll 16
