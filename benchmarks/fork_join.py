@@ -303,7 +303,7 @@ def figures(scenario: str, serial: list[float], region: list[float], both: float
 
 FORMATS = {
     "hot": "{:.0f} ns ({:.0f} % both)",
-    "pause": "{:.0f} ns ({:.0f} % both)",
+    "pause": "{:.0f} ns ({:.0f} % both)",  # nobody tries to share what is over before a worker wakes: 0 %
     "cold5": "{:.2f}x ({:.2f}x, {:.2f}x)",
     "cold50": "{:.2f}x ({:.2f}x, {:.2f}x)",
     "short": "{:.2f}",
@@ -331,7 +331,8 @@ def main() -> None:
                         seen[name].append(figures(scenario, **json.loads(run(name, program, scenario, str(chain)))))
             for name, rows in seen.items():
                 medians = [statistics.median(column) for column in zip(*rows, strict=True)]
-                print(f"{scenario:10} {name:16} {FORMATS[scenario].format(*medians)}")
+                figure = FORMATS[scenario].format(*medians)
+                print(f"{scenario:10} {name:16} {'never both' if figure.endswith('(0 % both)') else figure}")
 
 
 if __name__ == "__main__":

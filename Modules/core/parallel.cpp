@@ -19,10 +19,10 @@ constexpr auto report_interval = milliseconds(50);
 
 // Nanoseconds of work on one thread, found by benchmarks/fork_join.py.
 constexpr double worth_a_fork = 2'000;     // with a worker that spins; and as much for each further one
-constexpr double worth_a_wake = 100'000;   // of a sleeping one
+constexpr double worth_a_wake = 80'000;    // of a sleeping one
 constexpr double longest_chunk = 250'000;  // Ctrl-C is noticed soon, even if the cost is underestimated many times
 constexpr double shortest_chunk = 1'000;
-constexpr double worth_a_system_call = 20'000;
+constexpr double worth_a_look = 1'000'000;     // at the affinity, which takes 5 us after a sleep
 constexpr double unattended_at_most = 50'000;  // before the caller looks at the clock
 
 // How long a caller spins for a worker that is still at work, before it sleeps.
@@ -440,7 +440,7 @@ void parallel_for(Control& control, const Range& range, Body body, void* context
     const double nanoseconds = cost * static_cast<double>(size);
     const bool serial = cost > 0 && nanoseconds < worth_a_fork;
     Job job(control, range, begin, size, cost, body, context);
-    done += job.run(serial ? 1 : control.limit(cost > 0 && nanoseconds < worth_a_system_call));
+    done += job.run(serial ? 1 : control.limit(cost > 0 && nanoseconds < worth_a_look));
     begin += size;
   }
   control.finish(done);
