@@ -75,7 +75,7 @@ def wide_memory() -> Iterator[Callable[[str], np.ndarray]]:
     file = os.memfd_create("results")
     try:
         os.truncate(file, size)
-        start = map(None, size * times, mmap.PROT_NONE, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | mmap.MAP_NORESERVE, -1)
+        start = map(None, size * times, 0, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | mmap.MAP_NORESERVE, -1)
         for i in range(times):
             map(start + i * size, size, mmap.PROT_READ | mmap.PROT_WRITE, mmap.MAP_SHARED | fixed, file)
         memory = (ctypes.c_ubyte * (size * times)).from_address(start)
