@@ -16,7 +16,7 @@ thread of the process runs any more (the workers of libgomp spin for 8 ms), then
 - sum, sqrt, add: time against size. 1,000 elements, 1,000,000 elements: all kernels, with out= where NumPy has it.
 - 256 MB: bytes in a second, read and written; beside the best read bandwidth, or the better memcpy, of the same line.
 - threads: the speed-up over one thread.
-- fork-join: parallel_for for two, both proven present, from C++.
+- fork-join: parallel_for for two from C++, calls to which both came, beside a cache line's round trip.
 - cold: a region of so long after a sleep; each call's speed-up over the median of its own product's loop on one thread,
   which is as cold. "Every time": the figure is the 90th percentile of calls, and "worst" stands beside. Regions of 20
   and 50 µs are too short to gain much, of those it is the median. "burnt": the CPU time of the process for a call of
@@ -55,6 +55,7 @@ from beside.measure import (
     print_row,
     printed,
     rows_of,
+    shown,
     times,
     wanted,
 )
@@ -148,6 +149,7 @@ def main() -> None:
     lines.OFFSET = arguments.offset
     effort = QUICK if arguments.quick else FULL
     machine, others, began = machine_line(effort), busy_elsewhere(), time.perf_counter()
+    trip = peers.round_trip()
     print("\n".join(machine))
     chosen, report = wanted(arguments.only), Report()
     gc.disable()
@@ -158,6 +160,8 @@ def main() -> None:
         report.add(section(Run(effort, chosen, arguments.wheel)))
     report.summary()
     machine.append(f"measured in {time.perf_counter() - began:.0f} s{others()}")
+    if trip is not None:
+        machine[-1] += f"; a cache line's round trip took {shown(trip)} before and {shown(peers.round_trip())} after"
     print(machine[-1])
     if arguments.json:
         found: dict[str, Any] = {"machine": machine, "quick": arguments.quick}

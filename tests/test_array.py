@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 import pytest
 import threadmodule
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from support import LINUX, check_python, leaked_blocks
@@ -91,6 +91,7 @@ def test_types_have_many_names(dtype: str) -> None:
     assert type(np.asarray(ours)[0]) is type(expected[0])  # not np.longlong, say
 
 
+@settings(deadline=None)
 @given(arrays())
 def test_copies_of_arrays(numpys: Any) -> None:
     ours = Array(numpys)
@@ -121,6 +122,7 @@ def test_copies_of_buffers(buffer: Any) -> None:
     same(Array(buffer), np.ascontiguousarray(np.asarray(memoryview(buffer))).reshape(memoryview(buffer).shape))
 
 
+@settings(deadline=None)
 @given(arrays("i4") | arrays("u8") | arrays("?") | hnp.arrays("f2", 5), st.sampled_from(DTYPES))
 def test_conversions_keep_the_value_or_fail(numpys: Any, dtype: str) -> None:
     with np.errstate(all="ignore"):
@@ -252,11 +254,11 @@ def test_rows_that_change_while_they_are_read() -> None:
 
 def test_signature() -> None:
     assert Array.__doc__ is not None
-    assert Array.__text_signature__ == "(object, dtype=None)"  # type: ignore[attr-defined]
+    assert Array.__text_signature__ == "(object, dtype=None)"
     with pytest.raises(TypeError, match="Array"):
-        Array()  # type: ignore[call-arg]
+        Array()
     with pytest.raises(TypeError):
-        Array([1], order="C")  # type: ignore[call-arg]
+        Array([1], order="C")
     same(Array(object=[1], dtype="i2"), np.array([1], "i2"))
 
 
@@ -264,11 +266,11 @@ def test_final() -> None:
     with pytest.raises(TypeError, match="not an acceptable base type"):
         type("Sub", (Array,), {})
     with pytest.raises(TypeError, match="immutable type"):
-        Array.x = 1  # type: ignore[attr-defined]
+        Array.x = 1
     with pytest.raises(AttributeError):
-        Array([1]).x = 1  # type: ignore[attr-defined]
+        Array([1]).x = 1
     with pytest.raises(AttributeError):
-        Array([1]).shape = (1, 1)  # type: ignore[misc]
+        Array([1]).shape = (1, 1)
 
 
 # Indexing
@@ -285,6 +287,7 @@ def outcome(call: Callable[[], Any]) -> Any:
         return type(error)
 
 
+@settings(deadline=None)
 @given(arrays(), KEY)
 def test_index(numpys: Any, key: Any) -> None:
     ours, expected = outcome(lambda: Array(numpys)[key]), outcome(lambda: numpys[key])
@@ -299,6 +302,7 @@ def test_index(numpys: Any, key: Any) -> None:
         assert ours == expected or ours != ours
 
 
+@settings(deadline=None)
 @given(arrays(), KEY, st.data())
 def test_assignment(numpys: Any, key: Any, data: st.DataObject) -> None:
     ours, numpys = Array(numpys), numpys.copy()
@@ -317,6 +321,7 @@ def test_assignment(numpys: Any, key: Any, data: st.DataObject) -> None:
     same(ours, numpys)
 
 
+@settings(deadline=None)
 @given(arrays("i4"), KEY, KEY)
 def test_views_of_views(numpys: Any, key: Any, another: Any) -> None:
     """A view shares the memory, and what is written into it is seen everywhere."""
@@ -356,7 +361,7 @@ def test_index_errors() -> None:
         Array(1.5)[0]
     for wrong in [1.5, "x", None, [0], (0, "x")]:
         with pytest.raises(TypeError, match=r"an Array is indexed by ints, slices, '...' and tuples of them, not"):
-            m[wrong]  # type: ignore[index]
+            m[wrong]
     with pytest.raises(ValueError, match="slice step cannot be zero"):
         a[::0]
     with pytest.raises(TypeError, match="elements of an Array cannot be deleted"):
@@ -370,9 +375,9 @@ def test_assignment_of_what_does_not_fit() -> None:
     with pytest.raises(ValueError, match=r"elements of shape \(1, 1, 3\) to a part of shape \(2, 3\)"):
         a[:] = np.zeros((1, 1, 3), "i2")
     with pytest.raises(TypeError, match="not str"):
-        a[0] = "abc"  # type: ignore[assignment]
+        a[0] = "abc"
     with pytest.raises(TypeError, match="not str"):
-        a[0, 0] = "a"  # type: ignore[assignment]
+        a[0, 0] = "a"
     with pytest.raises(TypeError, match="must be an int, not float"):
         a[0] = np.zeros(3)
     with pytest.raises(OverflowError, match="70000 does not fit in int16"):
@@ -405,7 +410,7 @@ def test_sequence() -> None:
     a = Array([3, 1, 2])
     assert len(a) == 3
     assert list(a) == list(iter(a)) == [3, 1, 2]
-    assert list(reversed(a)) == [2, 1, 3]  # type: ignore[call-overload]
+    assert list(reversed(a)) == [2, 1, 3]
     assert 2 in a
     assert 5 not in a
     first, *rest = a
@@ -427,6 +432,7 @@ def test_sequence() -> None:
 # Methods
 
 
+@settings(deadline=None)
 @given(arrays())
 def test_out_again(numpys: Any) -> None:
     ours = Array(numpys)
@@ -441,6 +447,7 @@ def test_out_again(numpys: Any) -> None:
     assert np.asarray(ours.T.copy()).flags.c_contiguous
 
 
+@settings(deadline=None)
 @given(arrays(), st.lists(st.integers(-1, 6), max_size=4))
 def test_reshape(numpys: Any, shape: list[int]) -> None:
     ours, expected = outcome(lambda: Array(numpys).reshape(*shape)), outcome(lambda: numpys.reshape(shape))
@@ -476,7 +483,7 @@ def test_reshape_shares_memory() -> None:
         a.reshape(2**70)
     for wrong in ["a", 1.5, [[6]], ("6",)]:
         with pytest.raises(TypeError):
-            a.reshape(wrong)  # type: ignore[arg-type]
+            a.reshape(wrong)
 
 
 def test_one_element_is_a_number() -> None:
@@ -509,6 +516,7 @@ def test_repr() -> None:
 # Comparison
 
 
+@settings(deadline=None)
 @given(arrays(), st.data())
 def test_equality(numpys: Any, data: st.DataObject) -> None:
     ours = Array(numpys)
@@ -522,6 +530,7 @@ def test_equality(numpys: Any, data: st.DataObject) -> None:
         assert ours[key] != other[key]
 
 
+@settings(deadline=None)
 @given(hnp.arrays(st.sampled_from(DTYPES), 3), hnp.arrays(st.sampled_from(DTYPES), 3))
 def test_equality_of_types(a: Any, b: Any) -> None:
     assert (Array(a) == Array(b)) is (a.tolist() == b.tolist())
@@ -543,7 +552,7 @@ def test_equality_with_others() -> None:
         assert (a == other) is False
         assert (a != other) is True
     with pytest.raises(TypeError, match="'<' not supported"):
-        _ = a < a  # type: ignore[operator]
+        _ = a < a
     with pytest.raises(TypeError, match="unhashable"):
         hash(a)
     assert not isinstance(a, collections.abc.Hashable)
@@ -568,7 +577,7 @@ def test_no_copy(dtype: str) -> None:
 
 
 def test_alignment() -> None:
-    arrays = [Array(range(n)) for n in itertools.chain(range(100), [10_000, 1_000_000, 6_000_000])]
+    arrays = [Array(bytes(n)) for n in itertools.chain(range(100), [10_000, 8_000_000, 48_000_000])]
     assert all(np.asarray(a).ctypes.data % 64 == 0 for a in arrays)
 
 
@@ -695,14 +704,14 @@ def test_dlpack_arguments() -> None:
         with pytest.raises(BufferError, match=r"'dl_device' must be None or \(1, 0\), the CPU"):
             a.__dlpack__(dl_device=device)
     with pytest.raises(ValueError, match="'stream' must be None on a CPU, got 1"):
-        a.__dlpack__(stream=1)  # type: ignore[arg-type]
+        a.__dlpack__(stream=1)
     for wrong in [1, (1,), ("1", 0), [1, 0]]:
         with pytest.raises(TypeError, match="'max_version' must be None or a tuple of two ints"):
-            a.__dlpack__(max_version=wrong)  # type: ignore[arg-type]
+            a.__dlpack__(max_version=wrong)
         with pytest.raises(TypeError, match="'dl_device' must be None or a tuple of two ints"):
-            a.__dlpack__(dl_device=wrong)  # type: ignore[arg-type]
+            a.__dlpack__(dl_device=wrong)
     with pytest.raises(TypeError):
-        a.__dlpack__(None)  # type: ignore[misc]
+        a.__dlpack__(None)
 
 
 def test_dlpack_copies_if_asked() -> None:
@@ -733,7 +742,7 @@ def test_dlpack_memory_outlives_the_array() -> None:
     thread.join()
 
 
-def test_dlpack_tensor_is_deleted_by_threads_without_python() -> None:
+def test_dlpack_tensor_is_deleted_without_python() -> None:
     get = ctypes.pythonapi.PyCapsule_GetPointer
     get.argtypes, get.restype = [ctypes.py_object, ctypes.c_char_p], ctypes.c_void_p
     rename = ctypes.pythonapi.PyCapsule_SetName
@@ -742,13 +751,13 @@ def test_dlpack_tensor_is_deleted_by_threads_without_python() -> None:
     tensor = get(capsule, b"dltensor")
     rename(capsule, b"used_dltensor")
     deleter = ctypes.cast(tensor + 56, ctypes.POINTER(ctypes.c_void_p))[0]
-    ctypes.CDLL(None)  # calls through CDLL let the GIL go, and the thread is detached while the deleter runs
-    ctypes.CFUNCTYPE(None, ctypes.c_void_p)(deleter)(tensor)
+    ctypes.CFUNCTYPE(None, ctypes.c_void_p)(deleter)(tensor)  # ctypes detaches the thread while this runs
 
 
 # Pickle
 
 
+@settings(deadline=None)
 @given(arrays(), st.integers(0, pickle.HIGHEST_PROTOCOL))
 def test_pickle(numpys: Any, protocol: int) -> None:
     same(pickle.loads(pickle.dumps(Array(numpys), protocol)), numpys)
@@ -789,7 +798,7 @@ def test_pickles_that_lie() -> None:
         ((memoryview(bytes(8))[::2], "int8", sys.byteorder, (4,)), ValueError),
     ]:
         with pytest.raises(error):
-            Array._rebuild(*arguments)  # type: ignore[arg-type]
+            Array._rebuild(*arguments)
 
 
 # Memory
@@ -846,47 +855,47 @@ def test_no_memory() -> None:
         Array(np.broadcast_to(np.zeros(1), 2**58))
 
 
-@pytest.mark.parametrize(
-    "call",
-    [
-        lambda a: Array(a),
-        lambda a: Array([[1, 2.5], [True, 4]]),
-        lambda a: outcome(lambda: Array([1, [2]])),
-        lambda a: outcome(lambda: Array([1, "x"], "f8")),
-        lambda a: outcome(lambda: Array(["x"])),
-        lambda a: outcome(lambda: Array([1], "x")),
-        lambda a: a[1:, ::-1],
-        lambda a: a[0, 0],
-        lambda a: outcome(lambda: a[9]),
-        lambda a: outcome(lambda: a["x"]),
-        lambda a: a.__setitem__(0, [1, 2, 3]),
-        lambda a: a.__setitem__(0, 1.5),
-        lambda a: a.__setitem__(0, a[1]),
-        lambda a: outcome(lambda: a.__setitem__(0, [1])),
-        lambda a: a.T.copy(),
-        lambda a: a.tolist(),
-        lambda a: repr(a),
-        lambda a: a == a.T,
-        lambda a: a == Array([[1]]),
-        lambda a: (a.shape, a.strides, a.dtype, a.format),
-        lambda a: outcome(lambda: a.reshape(7)),
-        lambda a: a.reshape(-1),
-        lambda a: memoryview(a),
-        lambda a: np.asarray(a),
-        lambda a: np.from_dlpack(a),
-        lambda a: a.__dlpack__(),
-        lambda a: a.__dlpack__(max_version=(1, 0), copy=True),
-        lambda a: outcome(lambda: a.__dlpack__(dl_device=(2, 0))),
-        lambda a: pickle.loads(pickle.dumps(a)),
-        lambda a: pickle.loads(pickle.dumps(a, 2)),
-        lambda a: weakref.ref(a),
-        lambda a: list(a),
-        lambda a: outcome(lambda: bool(a)),
-    ],
-)
-def test_no_leak(call: Callable[[Array], object]) -> None:
+CALLS: list[Callable[[Array], object]] = [
+    lambda a: Array(a),
+    lambda a: Array([[1, 2.5], [True, 4]]),
+    lambda a: outcome(lambda: Array([1, [2]])),
+    lambda a: outcome(lambda: Array([1, "x"], "f8")),
+    lambda a: outcome(lambda: Array(["x"])),
+    lambda a: outcome(lambda: Array([1], "x")),
+    lambda a: a[1:, ::-1],
+    lambda a: a[0, 0],
+    lambda a: outcome(lambda: a[9]),
+    lambda a: outcome(lambda: a["x"]),
+    lambda a: a.__setitem__(0, [1, 2, 3]),
+    lambda a: a.__setitem__(0, 1.5),
+    lambda a: a.__setitem__(0, a[1]),
+    lambda a: outcome(lambda: a.__setitem__(0, [1])),
+    lambda a: a.T.copy(),
+    lambda a: a.tolist(),
+    lambda a: repr(a),
+    lambda a: a == a.T,
+    lambda a: a == Array([[1]]),
+    lambda a: (a.shape, a.strides, a.dtype, a.format),
+    lambda a: outcome(lambda: a.reshape(7)),
+    lambda a: a.reshape(-1),
+    lambda a: memoryview(a),
+    lambda a: np.asarray(a),
+    lambda a: np.from_dlpack(a),
+    lambda a: a.__dlpack__(),
+    lambda a: a.__dlpack__(max_version=(1, 0), copy=True),
+    lambda a: outcome(lambda: a.__dlpack__(dl_device=(2, 0))),
+    lambda a: pickle.loads(pickle.dumps(a)),
+    lambda a: pickle.loads(pickle.dumps(a, 2)),
+    lambda a: weakref.ref(a),
+    lambda a: list(a),
+    lambda a: outcome(lambda: bool(a)),
+]
+
+
+def test_no_leak() -> None:
     a = Array([[1.5, 2.5, 3.5], [4.5, 5.5, 6.5]])
-    assert leaked_blocks(lambda: call(a)) <= 5
+    if leaked_blocks(lambda: [call(a) for call in CALLS]) > 5:
+        assert [i for i, call in enumerate(CALLS) if leaked_blocks(lambda call=call: call(a)) > 5] == []
 
 
 @pytest.mark.skipif(not LINUX, reason="looks into /proc")

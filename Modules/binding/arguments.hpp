@@ -25,8 +25,8 @@ class Arguments {
  public:
   static constexpr std::size_t max_parameters = 6;
 
-  // From a vectorcall of `callee`: `count` positional arguments, then one value for each name in the tuple `keywords` (or NULL).
-  // TypeError as for a Python function: too many, missing, unknown or given twice.
+  // From a vectorcall of `callee`: `count` positional arguments, then one value for each name in the tuple `keywords`
+  // (or NULL). TypeError as for a Python function: too many, missing, unknown or given twice.
   Arguments(const Signature& signature, PyObject* const* arguments, std::size_t count, PyObject* keywords,
             PyObject* callee = nullptr);
 

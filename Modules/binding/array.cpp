@@ -1,7 +1,6 @@
 #include "binding/array.hpp"
 
 #include <algorithm>
-#include <bit>
 #include <cstdint>
 #include <new>
 #include <string>
@@ -46,7 +45,7 @@ Ref allocate(PyTypeObject* type, core::DType dtype, int ndim) {
 // are counted in bytes.
 Py_ssize_t size_of_shape(core::DType dtype, int ndim, const Py_ssize_t* shape) {
   if (ndim > core::max_dims) raise_too_many_dimensions(ndim);
-  Py_ssize_t bytes = static_cast<Py_ssize_t>(core::size_of(dtype));
+  auto bytes = static_cast<Py_ssize_t>(core::size_of(dtype));
   bool empty = false;
   for (int axis = 0; axis < ndim; ++axis) {
     if (shape[axis] < 0) {
@@ -60,6 +59,16 @@ Py_ssize_t size_of_shape(core::DType dtype, int ndim, const Py_ssize_t* shape) {
     }
   }
   return empty ? 0 : bytes / static_cast<Py_ssize_t>(core::size_of(dtype));
+}
+
+// Copied as such, bits stay as they are: no f2 goes through a float, no true b1 becomes 1.
+core::DType bits_of(std::size_t itemsize) noexcept {
+  switch (itemsize) {
+    case 1: return core::DType::u1;
+    case 2: return core::DType::u2;
+    case 4: return core::DType::u4;
+    default: return core::DType::u8;
+  }
 }
 
 }  // namespace
@@ -133,10 +142,8 @@ Ref copy_of(PyTypeObject* type, const core::View& view) {
 }
 
 void copy_elements(core::View from, core::View to) noexcept {
-  // As numbers of the same width, since the bits are to stay as they are: no rounding of f2, no 1 for a true b1.
-  constexpr core::DType bits[] = {core::DType::u1, core::DType::u2, core::DType::u4, core::DType::u8};
   const std::size_t itemsize = core::size_of(to.dtype);
-  from.dtype = to.dtype = bits[std::countr_zero(itemsize)];
+  from.dtype = to.dtype = bits_of(itemsize);
   const core::Walk walk(std::array{to, from}, core::Order::any);
   if (walk[0].contiguous) return core::gather(walk[1], 0, walk.size(), to.dtype, walk[0].data);
   alignas(std::uint64_t) std::byte room[4096];
@@ -236,16 +243,15 @@ Ref Array_reshape(PyObject* self, PyObject* args) {
   core::Shape shape = shape_from(tuple.get());
   if (!array.contiguous) raise(PyExc_ValueError, "reshape() needs a contiguous Array: copy() it first");
   Py_ssize_t* const end = shape.lengths + shape.ndim;
-  Py_ssize_t size = 0;
-  if (Py_ssize_t* const unknown = std::find(shape.lengths, end, -1); unknown != end) {
-    *unknown = 1;
-    size = size_of_shape(array.dtype, shape.ndim, shape.lengths);
-    *unknown = size == 0 ? 0 : array.size / size;
+  Py_ssize_t* const unknown = std::find(shape.lengths, end, -1);
+  if (unknown != end) *unknown = 1;
+  Py_ssize_t size = size_of_shape(array.dtype, shape.ndim, shape.lengths);
+  const bool ambiguous = unknown != end && size == 0;
+  if (unknown != end && !ambiguous) {
+    *unknown = array.size / size;
     size *= *unknown;
-  } else {
-    size = size_of_shape(array.dtype, shape.ndim, shape.lengths);
   }
-  if (size != array.size) {
+  if (ambiguous || size != array.size) {
     raise(PyExc_ValueError, "cannot reshape an Array of %zd elements into %R", array.size, tuple.get());
   }
   core::Shape strides;
@@ -285,9 +291,9 @@ bool equal(ArrayObject& a, ArrayObject& b) {
   }
   // Numbers of different types, as Python compares them: exactly.
   const Ref left = nested_list(a, a.data, 0);
-  const int equal = PyObject_RichCompareBool(left.get(), nested_list(b, b.data, 0).get(), Py_EQ);
-  check(equal);
-  return equal != 0;
+  const int result = PyObject_RichCompareBool(left.get(), nested_list(b, b.data, 0).get(), Py_EQ);
+  check(result);
+  return result != 0;
 }
 
 Ref Array_compare(PyObject* self, PyObject* other, int operation) {

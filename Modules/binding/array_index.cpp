@@ -13,13 +13,13 @@ struct Selection {
   bool single = true;  // every axis has got an int, and no `...` asks for an Array all the same
   std::byte* data;
   int ndim = 0;
-  std::array<Py_ssize_t, core::max_dims> shape;
-  std::array<Py_ssize_t, core::max_dims> strides;
+  Py_ssize_t shape[core::max_dims];
+  Py_ssize_t strides[core::max_dims];
 
   void keep(Py_ssize_t length, Py_ssize_t stride) noexcept {
     single = false;
-    shape[static_cast<std::size_t>(ndim)] = length;
-    strides[static_cast<std::size_t>(ndim)] = stride;
+    shape[ndim] = length;
+    strides[ndim] = stride;
     ++ndim;
   }
 };
@@ -37,7 +37,8 @@ Selection select(ArrayObject& array, PyObject* key) {
   Selection selection;
   selection.data = array.data;
   const std::span<PyObject* const> keys =
-      PyTuple_Check(key) ? std::span(&PyTuple_GET_ITEM(key, 0), Py_SIZE(key)) : std::span(&key, 1);
+      PyTuple_Check(key) ? std::span(&PyTuple_GET_ITEM(key, 0), static_cast<std::size_t>(PyTuple_GET_SIZE(key)))
+                         : std::span(&key, 1);
   const auto ellipses = std::count(keys.begin(), keys.end(), Py_Ellipsis);
   if (ellipses > 1) raise(PyExc_IndexError, "an index may have one '...', this one has %zd", Py_ssize_t{ellipses});
   const auto left_out = array.ndim() - (std::ssize(keys) - ellipses);
@@ -78,7 +79,7 @@ Selection select(ArrayObject& array, PyObject* key) {
 }
 
 Ref selected(ArrayObject& array, const Selection& selection) {
-  return view_into(array, selection.data, selection.ndim, selection.shape.data(), selection.strides.data());
+  return view_into(array, selection.data, selection.ndim, selection.shape, selection.strides);
 }
 
 // Broadcast, as NumPy assigns.
@@ -112,18 +113,18 @@ int Array_assign(PyObject* self, PyObject* key, PyObject* value) {
   ArrayObject& array = as_array(self);
   if (value == nullptr) raise(PyExc_TypeError, "elements of an Array cannot be deleted");
   const Selection selection = select(array, key);
-  if (selection.single || is_single_number(value)) {
-    Element element = element_from_python(array.dtype, value);
-    if (selection.single) {
-      std::memcpy(selection.data, element.data(), core::size_of(array.dtype));
-    } else {
-      copy_elements({.data = element.data(), .size = 1, .dtype = array.dtype},
-                    view_of(selected(array, selection).get()));
-    }
+  if (selection.single) {
+    const Element element = element_from_python(array.dtype, value);
+    std::memcpy(selection.data, element.data(), core::size_of(array.dtype));
     return 0;
   }
   const Ref part = selected(array, selection);
   const core::View to = view_of(part.get());
+  if (is_single_number(value)) {
+    Element element = element_from_python(array.dtype, value);
+    copy_elements({.data = element.data(), .size = 1, .dtype = array.dtype}, to);
+    return 0;
+  }
   if (PyObject_CheckBuffer(value) != 0) {
     const Buffer buffer("__setitem__", "value", value, Buffer::read);
     if (buffer.view().dtype == to.dtype && !core::overlap(buffer.view(), to)) {

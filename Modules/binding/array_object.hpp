@@ -16,11 +16,11 @@
 namespace binding {
 
 // An Array refers to no Python object. Several may look at the same storage: a slice is an Array too. Nothing in it
-// changes after it was made, so threads need no lock to look at it; whoever writes elements that others read
-// at the same time gets what NumPy gets.
+// changes after it was made, so threads need no lock to look at it; whoever writes elements that others read at the
+// same time gets what NumPy gets.
 struct ArrayObject {
-  PyObject_VAR_HEAD  // ob_size: 2 * ndim
-      PyObject* weakrefs;
+  PyVarObject head;  // ob_size: 2 * ndim
+  PyObject* weakrefs;
   core::Storage storage;
   std::byte* data;  // the first element, not always the first of the storage
   Py_ssize_t size;  // in elements

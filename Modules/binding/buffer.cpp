@@ -47,7 +47,7 @@ Element element_of(const char* format, Py_ssize_t itemsize) noexcept {
     return {true, static_cast<DType>(static_cast<int>(narrowest) + doublings), swapped};
   };
   const auto just = [&](DType dtype) -> Element {
-    return {itemsize == static_cast<Py_ssize_t>(core::size_of(dtype)), dtype, swapped};
+    return {static_cast<std::size_t>(itemsize) == core::size_of(dtype), dtype, swapped};
   };
   switch (*format) {
     case 'd': return just(DType::f8);
@@ -80,16 +80,19 @@ Buffer::Buffer(const char* function, const char* argument, PyObject* object, Acc
           "array, ...), not %s",
           function, argument, type);
   }
-  // The most general requests: what does not fit is refused below, in words of our own.
+  // The most general requests: what a kernel does not take is refused below, in our own words. So if it is refused to
+  // be written, it is asked for what can be read.
+  bool refused = false;
   if (PyObject_GetBuffer(object, &buffer_, access == write ? PyBUF_FULL : PyBUF_FULL_RO) < 0) {
     if (access == read || PyErr_ExceptionMatches(PyExc_Exception) == 0) throw PythonError();
-    // Does it refuse because it is read-only? Exporters say that in many ways: so ask for less.
     PyErr_Clear();
     if (PyObject_GetBuffer(object, &buffer_, PyBUF_FULL_RO) < 0) throw PythonError();
-    PyBuffer_Release(&buffer_);
-    raise(PyExc_BufferError, "%s() argument '%s' must be writable, got a read-only %s", function, argument, type);
+    refused = true;
   }
   try {
+    if (refused || (access == write && buffer_.readonly != 0)) {
+      raise(PyExc_BufferError, "%s() argument '%s' must be writable, got a read-only %s", function, argument, type);
+    }
     describe(function, argument, type);
   } catch (...) {
     PyBuffer_Release(&buffer_);  // no destructor runs for an object whose constructor throws

@@ -39,10 +39,10 @@ class Call {
 // A built-in kernel, as the tables in binding/kernels/ list it. `progress` is the last of its parameters.
 struct KernelDef {
   Signature signature;
-  std::size_t threads;  // which parameter that is
-  const char* doc;      // begins with the signature as inspect reads it
-  unsigned operation;   // for a class that serves several kernels
-  Ref (*call)(const KernelDef&, const Arguments&);                       // here and now
+  std::size_t threads;                              // which parameter that is
+  const char* doc;                                  // begins with the signature as inspect reads it
+  unsigned operation;                               // for a class that serves several kernels
+  Ref (*call)(const KernelDef&, const Arguments&);  // here and now
   std::shared_ptr<Call> (*prepare)(const KernelDef&, const Arguments&);  // to be run later, in another thread
 };
 

@@ -154,7 +154,8 @@ std::shared_ptr<Call> prepare_call(PyObject* kernel, PyObject* args, PyObject* k
   auto call = def.prepare(
       def, Arguments(def.signature, values.data(), static_cast<std::size_t>(positional), keywords.get(), kernel));
   if (call->progress) {
-    raise(PyExc_TypeError, "%s() argument 'progress' is called by the thread that calls the kernel, and a Thread has none",
+    raise(PyExc_TypeError,
+          "%s() argument 'progress' is called by the thread that calls the kernel, and a Thread has none",
           def.signature.function);
   }
   return call;

@@ -2,9 +2,9 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cstdio>
 #include <cstdlib>
-#include <fstream>
-#include <sstream>
+#include <memory>
 #include <string>
 
 #include "core/platform.hpp"
@@ -19,21 +19,31 @@ unsigned quota_in_cpus(double quota, double period) {
   return std::max(cpus, 1U);
 }
 
+// stdio and no streams: their locales would be half of a statically linked library.
+using File = std::unique_ptr<std::FILE, int (*)(std::FILE*)>;
+File open(const std::string& path) { return {std::fopen(path.c_str(), "re"), std::fclose}; }
+
+bool read_number(const std::string& path, double& number) {
+  const File file = open(path);
+  return file && std::fscanf(file.get(), "%lf", &number) == 1;
+}
+
 // cgroup v2, cpu.max: "max 100000" or "150000 100000".
 unsigned quota_v2(const std::string& group) {
-  std::ifstream file(group + "/cpu.max");
+  const File file = open(group + "/cpu.max");
   double quota = 0;
   double period = 0;
-  return file >> quota >> period ? quota_in_cpus(quota, period) : 0;  // "max" is no number
+  const bool limited = file && std::fscanf(file.get(), "%lf %lf", &quota, &period) == 2;  // "max" is no number
+  return limited ? quota_in_cpus(quota, period) : 0;
 }
 
 // cgroup v1: two files, and a quota of -1 for none.
 unsigned quota_v1(const std::string& group) {
-  std::ifstream quota_file(group + "/cpu.cfs_quota_us");
-  std::ifstream period_file(group + "/cpu.cfs_period_us");
   double quota = 0;
   double period = 0;
-  return quota_file >> quota && period_file >> period ? quota_in_cpus(quota, period) : 0;
+  const bool limited =
+      read_number(group + "/cpu.cfs_quota_us", quota) && read_number(group + "/cpu.cfs_period_us", period);
+  return limited ? quota_in_cpus(quota, period) : 0;
 }
 
 // The tightest quota of a group and of all groups above it, up to the mount point.
@@ -50,11 +60,7 @@ unsigned tightest(const std::string& mount, std::string group, Quota quota_of) {
 }
 
 bool names_cpu(const std::string& controllers) {  // "cpu,cpuacct", but not "cpuset"
-  std::istringstream list(controllers);
-  for (std::string name; std::getline(list, name, ',');) {
-    if (name == "cpu") return true;
-  }
-  return false;
+  return (',' + controllers + ',').find(",cpu,") != std::string::npos;
 }
 
 // Reads the environment and the cgroup files once: they take tens of microseconds. Threads that come here
@@ -89,9 +95,12 @@ namespace detail {
 unsigned cgroup_quota(const char* root) {
   const std::string base(root);
   const std::string mounts = base + "sys/fs/cgroup";
-  std::ifstream file(base + "proc/self/cgroup");
+  const File file = open(base + "proc/self/cgroup");
   unsigned quota = 0;
-  for (std::string line; std::getline(file, line);) {
+  char buffer[4096];  // as long as a path may be
+  while (file && std::fgets(buffer, sizeof buffer, file.get()) != nullptr) {
+    std::string line(buffer);
+    if (!line.empty() && line.back() == '\n') line.pop_back();
     const auto first = line.find(':');
     const auto second = line.find(':', first + 1);
     if (first == std::string::npos || second == std::string::npos) continue;

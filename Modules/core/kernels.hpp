@@ -45,8 +45,9 @@ double norm(const View& a, Control& control);
 
 // out[i] = operation(in[0][i], ...), computed in `loop`, to whose type the inputs are converted; out is of that type
 // too, or of f2 for f4 and b1 for u1. The inputs fit the shape of out by broadcasting; one may be out itself, and no
-// other overlaps it. Throws std::overflow_error, before anything is written, if an integer result does not fit.
-void map(Map operation, DType loop, const View& out, std::span<const View> in, Control& control);
+// other overlaps it. Throws std::overflow_error, which names `function`, before anything is written, if an integer result
+// does not fit.
+void map(const char* function, Map operation, DType loop, const View& out, std::span<const View> in, Control& control);
 
 // ---- Scans and scatters
 

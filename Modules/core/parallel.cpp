@@ -118,6 +118,48 @@ class Job {
   std::size_t reported_ = 0;
 };
 
+// Short calls in a row. None of them is worth a wake, but once they are together, they are: a worker that is woken now
+// will be there for the next, and stay as long as no gap is longer than its patience.
+class Series {
+ public:
+  bool is_worth_a_wake(double cost) noexcept {
+    const Deadline now = Clock::now();
+    if (now > end_ + longest_gap) alone_ = 0;
+    alone_ += cost;
+    end_ = now + std::chrono::nanoseconds(static_cast<std::int64_t>(cost));
+    if (alone_ < worth_a_wake) return false;
+    alone_ = 0;
+    return true;
+  }
+
+ private:
+  static constexpr auto longest_gap = std::chrono::microseconds(40);
+  Deadline end_{};
+  double alone_ = 0;  // nanoseconds of work since the last gap, or wake
+};
+constinit thread_local Series series;
+
+// Other programs want the CPUs too. A worker that lost its CPU in the middle of a chunk has kept this caller waiting
+// for milliseconds: for some time, calls that are shorter than that are better off alone.
+class Caution {
+ public:
+  bool is_due(double cost) const noexcept { return cost < lost_ && Clock::now() < end_; }
+
+  void waited(Deadline since, double expected) noexcept {
+    const Deadline now = Clock::now();
+    const double lost = std::chrono::duration<double, std::nano>(now - since).count() - 4 * expected;
+    if (lost < little) return;
+    lost_ = lost;
+    end_ = now + 30 * (now - since);
+  }
+
+ private:
+  static constexpr double little = 500'000;
+  double lost_ = 0;
+  Deadline end_{};
+};
+constinit thread_local Caution caution;
+
 std::uint32_t Job::units_worth(double nanoseconds) const noexcept {
   if (unit_cost_ <= 0) return 1;
   return static_cast<std::uint32_t>(std::clamp(nanoseconds / unit_cost_, 1.0, static_cast<double>(max_units)));
@@ -130,15 +172,20 @@ unsigned Job::threads_worth(double nanoseconds_each, unsigned most) const noexce
 
 std::size_t Job::run(unsigned most) {
   most = std::min<unsigned>(most, units_);
-  Worker* const workers = most > 1 ? pool::workers() : nullptr;
-  unsigned here = 1;
-  const unsigned enough = threads_worth(worth_a_fork / 2, most);
-  for (unsigned i = 0; i + 1 < most && here < enough; ++i) {
-    if (workers[i].phase() == Worker::idle) ++here;
+  const unsigned useful = 1 + threads_worth(worth_a_fork, most - 1);
+  if (useful == 1 || caution.is_due(unit_cost_ * units_)) {
+    deal(1);
+  } else {
+    Worker* const workers = pool::workers(most - 1);
+    unsigned here = 1;
+    for (unsigned i = 0; i + 1 < most && here < useful; ++i) {
+      if (workers[i].phase() == Worker::idle) ++here;
+    }
+    unsigned wanted = std::max(here, threads_worth(worth_a_wake / 2, most));
+    if (wanted < useful && wanted == here && series.is_worth_a_wake(unit_cost_ * units_)) wanted = useful;
+    deal(wanted);
+    if (wanted > 1) ask(workers, most - 1, wanted > here);
   }
-  const unsigned with_sleepers = threads_worth(worth_a_wake / 2, most);
-  deal(std::max(here, with_sleepers));
-  if (participants_ > 1) ask(workers, most - 1, with_sleepers > here);
   do_own_and_others();
   if (participants_ > 1) wait_for_workers();
   return newly_done();
@@ -280,6 +327,7 @@ void Job::wait_for_workers() {
       part.worker->wait(part, control_.due());
       control_.poll_if_due([this] { return newly_done(); });
     }
+    if (end != never) caution.waited(end, std::min(longest_chunk, unit_cost_ * units_ / participants_));
   }
   if (forked()) throw Forked();  // some of the workers may have left after the fork: in the other process
 }

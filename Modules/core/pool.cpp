@@ -20,9 +20,9 @@ constexpr auto patience = std::chrono::microseconds(50);
 // two workers pays for two. Never freed, because a thread may look at them at any time until the process ends.
 constinit Worker all_workers[pool::max_workers];
 constinit std::atomic<unsigned> pool_generation{0};
-constinit std::atomic<unsigned> started{0};                // none of those behind has ever been
-constinit std::atomic<unsigned> num_threads{0};            // set_num_threads()
-constinit std::atomic<unsigned> limit{pool::max_workers};  // workers behind it retire when they are idle
+constinit std::atomic<unsigned> started{0};      // none of those behind has ever been
+constinit std::atomic<unsigned> num_threads{0};  // set_num_threads()
+constinit std::atomic<unsigned> limit{0};        // workers behind it retire when they are idle
 
 unsigned index_of(const Worker& worker) noexcept { return static_cast<unsigned>(&worker - all_workers); }
 
@@ -43,19 +43,21 @@ bool Worker::offer(Task& task) noexcept { return change(idle, state(task, posted
 
 bool Worker::wake(Task& task, const platform::CpuSet& cpus) noexcept {
   const Phase found = phase();
-  if ((found != asleep && found != absent) || !change(found, hiring)) return false;
-  if (found == asleep) {
-    steer(cpus);
-  } else if (!start()) {
+  if ((found != asleep && found != late && found != absent) || !change(found, hiring)) return false;
+  if (found == absent && !start()) {
     state_.store(absent, std::memory_order_release);
     return false;
   }
+  steer(cpus);
   state_.store(state(task, posted), std::memory_order_release);
   ring();
   return true;
 }
 
-bool Worker::withdraw(Task& task) noexcept { return change(state(task, posted), idle); }
+bool Worker::withdraw(Task& task) noexcept {
+  // A failed exchange would take the line away from a worker that is about to need it.
+  return state_.load(std::memory_order_relaxed) == state(task, posted) && change(state(task, posted), late);
+}
 
 bool Worker::gone(const Task& task) const noexcept {
   const std::uint64_t now = state_.load(std::memory_order_acquire);
@@ -138,13 +140,14 @@ Task* Worker::next() noexcept {
         break;
       }
       case retiring: state_.store(absent, std::memory_order_release); return nullptr;
+      case late: change(now, idle); break;
       default: platform::pause();
     }
   }
 }
 
 void Worker::retire() noexcept {
-  if (change(idle, retiring) || change(asleep, retiring)) ring();
+  if (change(idle, retiring) || change(asleep, retiring)) ring();  // a late one sees to it when it comes
 }
 
 void Worker::reset() noexcept {
@@ -156,10 +159,13 @@ void Worker::reset() noexcept {
 
 namespace pool {
 
-Worker* workers() noexcept {
+Worker* workers(unsigned number) noexcept {
   if (pool_generation.load(std::memory_order_acquire) != fork_generation()) {
     renew_after_fork(pool_generation,
                      [] { std::for_each_n(all_workers, started.load(), [](Worker& w) { w.reset(); }); });
+  }
+  unsigned before = limit.load();
+  while (before < number && num_threads.load() == 0 && !limit.compare_exchange_weak(before, number)) {
   }
   return all_workers;
 }
@@ -172,11 +178,11 @@ unsigned get_num_threads() noexcept {
 }
 
 void set_num_threads(unsigned number) noexcept {
-  pool::workers();
+  pool::workers(0);
   num_threads.store(std::min(number, max_num_threads));
-  limit.store(number == 0 ? pool::max_workers : number - 1);
+  limit.store(get_num_threads() - 1);
   const unsigned end = started.load();
-  for (unsigned i = get_num_threads() - 1; i < end; ++i) all_workers[i].retire();
+  for (unsigned i = limit.load(); i < end; ++i) all_workers[i].retire();
 }
 
 }  // namespace core

@@ -3,9 +3,12 @@
 // A worker is one word, its state: a phase, and the task that it is about. Whoever changes it does so by
 // compare-and-swap, so there is no lock, and a caller who finds a worker taken goes on without it.
 //
-//     idle --------------offer()--> posted --the worker comes--> working --wait()--> awaited
-//     asleep --> hiring --wake()--> posted --withdraw()--> idle  working, awaited --> idle --50 us--> asleep
-//     absent --> hiring --wake()--> posted                       idle, asleep --retire()--> retiring --> absent
+//     idle ---------------------offer()--> posted --the worker comes--> working --wait()--> awaited
+//     asleep, late --> hiring ---wake()--> posted                       working, awaited --> idle --50 us--> asleep
+//     absent --------> hiring ---wake()--> posted --withdraw()--> late --the worker comes--> idle
+//                                                                       idle, asleep --retire()--> retiring --> absent
+//
+// `idle` is what the worker says of itself while it spins. One that did not come in time is `late`: it has no CPU.
 //
 // The one rule that matters: a caller waits for workers that are `working`, never for those that are still `posted`.
 // Those it withdraws the task from, and does it itself. So a worker whose CPU somebody else uses delays nobody.
@@ -28,14 +31,14 @@ struct alignas(64) Task {
 
 class alignas(128) Worker {
  public:
-  enum Phase : std::uint64_t { absent, idle, asleep, hiring, posted, working, awaited, retiring };
+  enum Phase : std::uint64_t { absent, idle, asleep, late, hiring, posted, working, awaited, retiring };
 
   Phase phase() const noexcept { return static_cast<Phase>(state_.load(std::memory_order_relaxed) & phases); }
 
   // For the caller. To a worker that spins idle; false: it does not any more.
   bool offer(Task& task) noexcept;
-  // To one that is asleep or has yet to be started. It is kept away from the calling thread's CPU: see pool.cpp. False:
-  // it is neither, there is no CPU for it, or no thread.
+  // To one that is asleep or late or has yet to be started. It is kept away from the calling thread's CPU: see
+  // pool.cpp. False: it is neither, there is no CPU for it, or no thread.
   bool wake(Task& task, const platform::CpuSet& cpus) noexcept;
   // True: the worker has not come, and will not. False: it is, or was, working.
   bool withdraw(Task& task) noexcept;
@@ -49,7 +52,7 @@ class alignas(128) Worker {
   void reset() noexcept;   // in the child of a fork, which has no such thread
 
  private:
-  static constexpr std::uint64_t phases = 7;  // a task's address has zeros there
+  static constexpr std::uint64_t phases = 63;  // a task's address has zeros there
   static std::uint64_t state(const Task& task, Phase phase) noexcept {
     return reinterpret_cast<std::uintptr_t>(&task) | phase;
   }
@@ -72,8 +75,9 @@ namespace pool {
 
 inline constexpr unsigned max_workers = 1023;
 
-// Those that there are or may be, in the order in which to ask them. Brings the pool up to date after a fork.
-Worker* workers() noexcept;
+// The first `number` workers, in the order in which to ask them: those that there are and those that there may be.
+// Brings the pool up to date after a fork.
+Worker* workers(unsigned number) noexcept;
 
 }  // namespace pool
 

@@ -12,9 +12,9 @@ namespace {
 
 constexpr std::size_t MiB = std::size_t{1} << 20;
 
-// From here on glibc's malloc maps memory for each call and gives it back in free(), and whoever writes it spends half
-// of the time in page faults. So blocks of this size are mapped here, and the last one that was freed is kept for the
-// next, unless it is huge. The system may take its pages whenever it is short of memory.
+// From here on glibc's malloc maps memory for each call and gives it back in free(): each result would be written into
+// pages that fault. So blocks of this size are mapped here, and the last one that was freed is kept for the next,
+// unless it is huge. The system may take its pages whenever it is short of memory.
 constexpr std::size_t large = 32 * MiB;
 constexpr std::size_t huge = 256 * MiB;
 
@@ -28,7 +28,7 @@ constexpr std::size_t round_up(std::size_t n, std::size_t multiple) { return (n 
 
 }  // namespace
 
-std::atomic<Storage::Block*> Storage::spare{nullptr};
+std::atomic<Storage::Block*> Storage::spare_{nullptr};
 
 Storage::Storage(std::size_t bytes) {
   if (bytes > std::numeric_limits<std::size_t>::max() / 2) throw std::bad_alloc();
@@ -43,18 +43,17 @@ Storage::Block* Storage::from_malloc(std::size_t bytes) {
   const auto begin = reinterpret_cast<std::uintptr_t>(memory);
   auto* const data = static_cast<std::byte*>(memory) + (round_up(begin, alignment) - begin);
   if (bytes >= several_pages) platform::prefer_huge_pages(data, bytes);
-  return new (data + round_up(bytes, alignment)) Block{data, bytes, memory, 0};
+  return new (data + round_up(bytes, alignment)) Block{data, memory, 0};
 }
 
 // NULL if there is none that fits. Then it is gone: what comes next is rather of the new size.
 Storage::Block* Storage::from_spare(std::size_t bytes) noexcept {
-  Block* const block = spare.exchange(nullptr);
+  Block* const block = spare_.exchange(nullptr);
   if (block == nullptr) return nullptr;
   if (block->mapped < bytes || block->mapped / 2 > bytes) {
     unmap(block);
     return nullptr;
   }
-  block->bytes = bytes;
   block->owners.store(1, std::memory_order_relaxed);
   return block;
 }
@@ -64,10 +63,10 @@ Storage::Block* Storage::map(std::size_t bytes) {
   auto* const data = static_cast<std::byte*>(platform::map_memory(mapped + page));
   if (data == nullptr) throw std::bad_alloc();
   platform::prefer_huge_pages(data, mapped);
-  return new (data + mapped) Block{data, bytes, data, mapped};
+  return new (data + mapped) Block{data, nullptr, mapped};
 }
 
-void Storage::unmap(Block* block) noexcept { platform::unmap_memory(block->memory, block->mapped + page); }
+void Storage::unmap(Block* block) noexcept { platform::unmap_memory(block->data, block->mapped + page); }
 
 void Storage::free(Block* block) noexcept {
   if (block->mapped == 0) {
@@ -75,8 +74,8 @@ void Storage::free(Block* block) noexcept {
   } else if (block->mapped > huge) {
     unmap(block);
   } else {
-    platform::offer_pages(block->memory, block->mapped);
-    if (Block* const before = spare.exchange(block)) unmap(before);
+    platform::offer_pages(block->data, block->mapped);
+    if (Block* const before = spare_.exchange(block)) unmap(before);
   }
 }
 

@@ -29,15 +29,13 @@ class Storage {
   }
 
   std::byte* data() const noexcept { return block_->data; }
-  std::size_t bytes() const noexcept { return block_->bytes; }
 
  private:
   // It stands behind its elements, so that those of a large one begin on a page.
   struct Block {
     std::byte* data;
-    std::size_t bytes;
-    void* memory;
-    std::size_t mapped;  // so many bytes before this; 0 if the memory is malloc's
+    void* memory;        // what malloc said
+    std::size_t mapped;  // or, if not 0, so many bytes of pages before this
     std::atomic<std::size_t> owners{1};
   };
 
@@ -48,7 +46,7 @@ class Storage {
   static void free(Block* block) noexcept;
 
   // Of the process, as malloc's memory is: it may outlive the interpreter that has asked for it.
-  static std::atomic<Block*> spare;
+  static std::atomic<Block*> spare_;
 
   Block* block_ = nullptr;
 };

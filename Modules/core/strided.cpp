@@ -311,7 +311,7 @@ struct Widen {
 
 struct Narrow {
   std::uint16_t operator()(float value) const noexcept {
-    const std::uint32_t bits = std::bit_cast<std::uint32_t>(value);
+    const auto bits = std::bit_cast<std::uint32_t>(value);
     const std::uint32_t magnitude = bits & 0x7FFFFFFFu;
     // Just under half of a last place, and one more where the last place is odd; a carry goes into the exponent, at the
     // end to infinity.
@@ -440,12 +440,12 @@ void for_runs(const Layout& layout, std::size_t begin, std::size_t count, F&& ru
     if (count == 0) return;
     data -= static_cast<std::ptrdiff_t>(done) * step;
     done = 0;
-    int axis = last - 1;
-    for (; ++index[axis] == layout.lengths[axis]; --axis) {
+    for (int axis = last - 1; axis >= 0; --axis) {
+      data += layout.strides[axis];
+      if (++index[axis] < layout.lengths[axis]) break;
       index[axis] = 0;
-      data -= static_cast<std::ptrdiff_t>(layout.lengths[axis] - 1) * layout.strides[axis];
+      data -= static_cast<std::ptrdiff_t>(layout.lengths[axis]) * layout.strides[axis];
     }
-    data += layout.strides[axis];
   }
 }
 

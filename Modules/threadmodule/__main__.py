@@ -272,6 +272,7 @@ def print_table(lines: list[list[str]]) -> None:
 def show(threads: int | None, elements: int, steps: int) -> None:
     cpus = threadmodule.cpu_count()
     most = cpus if threads is None else threads
+    threadmodule.set_num_threads(most)
     counts = thread_counts(most)
     print(f"threadmodule {threadmodule.__version__}, Python {platform.python_version()} {gil()}")
     print(f"CPUs: {cpus} allowed by affinity and cgroup, {os.cpu_count()} in the machine ({platform.machine()})")
@@ -306,8 +307,10 @@ FORMATS: dict[str, Any] = {
     "i1": "b", "i2": "h", "i4": "i", "i8": "q",
     "u1": "B", "u2": "H", "u4": "I", "u8": "Q",
 }  # fmt: skip
-MAX_THREADS = 32768  # what every kernel takes
-FILE_KERNELS = {"sum": 1, "dot": 2, "square": 1}  # and how many files each takes
+MAX_THREADS = 1024  # what set_num_threads() takes
+IN_PLACE = ["square", "sqrt", "abs", "negative", "exp", "log"]  # these overwrite their file
+REDUCTIONS = ["sum", "mean", "min", "max", "argmin", "argmax", "var", "norm", "count_nonzero"]
+FILE_KERNELS = {**dict.fromkeys(REDUCTIONS, 1), "dot": 2, **dict.fromkeys(IN_PLACE, 1)}  # how many files each takes
 
 
 class Mistake(Exception):
@@ -366,12 +369,16 @@ def run(arguments: argparse.Namespace) -> None:
         raise Mistake(f"no kernel {kernel!r} for files, expected one of {', '.join(FILE_KERNELS)}")
     if len(paths) != FILE_KERNELS[kernel]:
         raise Mistake(f"{kernel} takes {FILE_KERNELS[kernel]} file(s), got {len(paths)}")
-    if arguments.in_place != (kernel == "square"):
+    if arguments.in_place != (kernel in IN_PLACE):
         raise Mistake(
-            "square overwrites its file: say --in-place" if kernel == "square" else "--in-place is for square"
+            f"{kernel} overwrites its file: say --in-place"
+            if kernel in IN_PLACE
+            else f"--in-place is for {', '.join(IN_PLACE)}"
         )
     arrays = [map_file(path, arguments.dtype, arguments.in_place, kernel == "dot") for path in paths]
     options = {"out": arrays[0]} if arguments.in_place else {}
+    if arguments.threads is not None and arguments.threads > threadmodule.get_num_threads():
+        threadmodule.set_num_threads(arguments.threads)
     seconds, result = timed(lambda: getattr(threadmodule, kernel)(*arrays, threads=arguments.threads, **options))
     if not arguments.in_place:
         print(result)
@@ -415,7 +422,7 @@ def parser() -> Parser:
     run_parser.add_argument("file", metavar="FILE", nargs="+", help="the array; dot takes two")
     run_parser.add_argument("--dtype", choices=FORMATS, help="of a raw file (default: f8)")
     run_parser.add_argument("--threads", type=thread_count, metavar="N", help="at most so many (default: the CPUs)")
-    run_parser.add_argument("--in-place", action="store_true", help="let square overwrite its file")
+    run_parser.add_argument("--in-place", action="store_true", help="let the kernel overwrite its file")
     return main_parser
 
 

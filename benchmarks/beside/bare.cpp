@@ -23,7 +23,14 @@ PyMethodDef methods[] = {
     {nullptr, nullptr, 0, nullptr},
 };
 
-PyModuleDef definition = {PyModuleDef_HEAD_INIT, "bare", nullptr, 0, methods, nullptr, nullptr, nullptr, nullptr};
+PyModuleDef_Slot slots[] = {
+#ifdef Py_mod_gil
+    {Py_mod_gil, Py_MOD_GIL_NOT_USED},
+#endif
+    {0, nullptr},
+};
+
+PyModuleDef definition = {PyModuleDef_HEAD_INIT, "bare", nullptr, 0, methods, slots, nullptr, nullptr, nullptr};
 
 }  // namespace
 

@@ -18,6 +18,8 @@ from typing import Any
 
 import numpy as np
 
+from beside.peers import Missing
+
 Work = Callable[[], object]
 
 
@@ -51,6 +53,8 @@ class Child:
             answer = json.loads(self.process.stdout.readline())
         except (OSError, ValueError):
             raise ChildProcessError(f"{self.name} has died") from None
+        if "missing" in answer:
+            raise Missing(answer["missing"])
         if "error" in answer:
             raise ChildProcessError(answer["error"])
         return answer["result"]
@@ -195,6 +199,8 @@ def main() -> None:
         request = json.loads(line)
         try:
             reply = {"result": answer(sys.argv[1], **request)}
+        except (Missing, ImportError) as missing:
+            reply = {"missing": str(missing)}
         except Exception as error:
             reply = {"error": f"{type(error).__name__}: {error}".partition("\n")[0]}
         print(json.dumps(reply), flush=True)

@@ -1,9 +1,14 @@
 // What it costs to have two threads do something and to wait for both: our parallel_for, OpenMP, TBB, and bare
 // spinning. All calls prove that both were there: the caller, in its part, waits until the other one has begun its own.
+#include <pthread.h>
+#include <sched.h>
+
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <cstddef>
 #include <thread>
+#include <vector>
 #ifdef FORK_JOIN_OURS
 #include "core/parallel.hpp"
 #endif
@@ -16,23 +21,22 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-struct Meeting {
-  alignas(64) std::atomic<long> other{0};  // how often it has come
-  alignas(64) long call = 0;
-  long missed = 0;
-};
+constexpr int batch = 10;  // calls, between two looks at the clock
 
-Meeting meeting;
+// What different threads write is 128 bytes apart, since lines may be fetched in pairs.
+alignas(128) std::atomic<long> came{0};  // how often the other thread has; it only reads what it has written
+alignas(128) long expected = 0;
+long missed = 0;
 thread_local bool is_caller = false;
 
 void part() noexcept {
   if (!is_caller) {
-    meeting.other.store(meeting.call, std::memory_order_release);
+    came.store(came.load(std::memory_order_relaxed) + 1, std::memory_order_release);
     return;
   }
-  for (int i = 0; meeting.other.load(std::memory_order_acquire) < meeting.call; i++) {
-    if (i == 20'000) {
-      meeting.missed++;
+  for (int i = 0; came.load(std::memory_order_acquire) < expected; i++) {
+    if (i == 100'000) {
+      missed++;
       return;
     }
   }
@@ -40,11 +44,14 @@ void part() noexcept {
 
 #ifdef FORK_JOIN_OURS
 void ours() {
+  // Nanoseconds of a part: worth a worker that spins. Where none came, one has to be woken, which more has to be worth.
+  static long missed_before = -1;
+  const double cost = missed == missed_before ? 5e3 : 1e6;
+  missed_before = missed;
   core::Control control;
   control.threads = 2;
   auto body = [](const core::Chunk&) noexcept { part(); };
-  // As costly as that each of them is worth a thread.
-  core::parallel_for(control, {.count = 2, .grain = 1, .cost = 1e6, .schedule = core::Schedule::static_}, body);
+  core::parallel_for(control, {.count = 2, .grain = 1, .cost = cost, .schedule = core::Schedule::static_}, body);
 }
 #endif
 
@@ -62,13 +69,18 @@ void tbb_for() {
 }
 #endif
 
-// Two threads that only spin for each other: a word there and a word back.
+// Two threads that only spin for each other, on two CPUs: a word there and a word back.
 struct Spinner {
-  alignas(64) std::atomic<long> ping{0};
-  alignas(64) std::atomic<long> pong{0};
+  alignas(128) std::atomic<long> ping{0};
+  alignas(128) std::atomic<long> pong{0};
 
   Spinner() {
-    std::thread([this] {
+    const int elsewhere = sched_getcpu();
+    std::thread([this, elsewhere] {
+      cpu_set_t cpus;
+      pthread_getaffinity_np(pthread_self(), sizeof cpus, &cpus);
+      CPU_CLR(elsewhere, &cpus);
+      pthread_setaffinity_np(pthread_self(), sizeof cpus, &cpus);
       for (long i = 1;; i++) {
         long seen;
         while ((seen = ping.load(std::memory_order_acquire)) < i) {
@@ -91,27 +103,36 @@ struct Spinner {
   }
 
   static constexpr long stop = 1L << 62;
-  long trips = 0;
+  alignas(128) long trips = 0;
 };
 
 template <class Call>
-double timed(Call call, long repeat, long* missed) {
+void again(Call& call) {
+  expected = came.load(std::memory_order_relaxed) + 1;
+  call();
+}
+
+template <class Call>
+double timed(Call call, long repeat) {
   const auto warm = Clock::now() + std::chrono::milliseconds(3);
   is_caller = true;
   while (Clock::now() < warm) {
-    meeting.call++;
-    call();
+    again(call);
   }
-  meeting.missed = 0;
-  const auto begin = Clock::now();
-  for (long i = 0; i < repeat; i++) {
-    meeting.call++;
-    call();
+  missed = 0;
+  std::vector<double> batches;
+  for (long i = 0; i < repeat; i += batch) {
+    const long missed_before = missed;
+    const auto begin = Clock::now();
+    for (long j = 0; j < batch; j++) again(call);
+    const std::chrono::duration<double> spent = Clock::now() - begin;
+    if (missed == missed_before) batches.push_back(spent.count() / batch);
   }
-  const std::chrono::duration<double> spent = Clock::now() - begin;
   is_caller = false;
-  *missed = meeting.missed;
-  return spent.count() / static_cast<double>(repeat);
+  if (batches.empty()) return -1;
+  const auto middle = batches.begin() + static_cast<std::ptrdiff_t>(batches.size() / 2);
+  std::nth_element(batches.begin(), middle, batches.end());
+  return *middle;
 }
 
 struct Kind {
@@ -139,9 +160,15 @@ extern "C" const char* kind_name(std::size_t kind) {
   return kind < sizeof kinds / sizeof *kinds ? kinds[kind].name : nullptr;
 }
 
-// Seconds of a call, the mean of `repeat`; and how often the other thread did not come.
-extern "C" double fork_join(std::size_t kind, long repeat, long* missed) {
-  if (kinds[kind].call != nullptr) return timed(kinds[kind].call, repeat, missed);
-  Spinner spinner;
-  return timed([&] { spinner.trip(); }, repeat, missed);
+// Seconds of a call, the median of those to which the other thread came, or -1; and to how many of `repeat` it did not.
+extern "C" double fork_join(std::size_t kind, long repeat, long* absent) {
+  double median;
+  if (kinds[kind].call != nullptr) {
+    median = timed(kinds[kind].call, repeat);
+  } else {
+    Spinner spinner;
+    median = timed([&] { spinner.trip(); }, repeat);
+  }
+  *absent = missed;
+  return median;
 }

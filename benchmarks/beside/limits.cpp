@@ -120,7 +120,7 @@ constexpr Kind kinds[] = {
     {"sqrt", sqrt},
 };
 
-struct alignas(64) Word {
+struct alignas(128) Word {
   std::atomic<long> value{0};
 };
 

@@ -164,7 +164,7 @@ def rounds_of(effort: Effort, samples: dict[str, Sample], attempt: Callable[...,
         dice.shuffle(order)
         for name in order:
             settle()
-            if (seconds := attempt(name, samples[name])) is not None:
+            if (seconds := attempt(name, samples[name])) is not None and seconds > 0:
                 taken[name].append(seconds)
     return taken
 

@@ -10,6 +10,7 @@ import importlib.metadata
 import importlib.util
 import os
 import shutil
+import statistics
 import subprocess
 import sys
 import sysconfig
@@ -24,9 +25,9 @@ import numpy as np
 
 HERE = Path(__file__).parent
 CACHE = HERE.parent / "build"
-FLAGS = ["-O3", "-march=native", "-ffast-math", "-fopenmp", "-fPIC", "-w"]
+FLAGS = ["-O3", "-march=native", "-ffast-math", "-fPIC", "-w"]
 # Without -ffast-math: gcc then links code that makes the thread that loads it treat subnormal numbers as 0.
-LINK_FLAGS = ["-shared", "-fopenmp", "-pthread", "-lm"]
+LINK_FLAGS = ["-shared", "-pthread", "-lm"]
 
 # Where numba keeps what it has compiled. It reads this when it is imported, and so do the processes that we start.
 os.environ.setdefault("NUMBA_CACHE_DIR", str(CACHE / "numba"))
@@ -75,13 +76,21 @@ def told(command: list[str]) -> None:
 
 
 def compiled(
-    source: Path, *more: Path, flags: Iterable[str] = (), link: Iterable[str] = (), suffix: str = ".so"
+    source: Path,
+    *more: Path,
+    flags: Iterable[str] = (),
+    link: Iterable[str] = (),
+    openmp: str = "-fopenmp",
+    by: str = "",
+    suffix: str = ".so",
 ) -> Path:
     """Compiles into a folder whose name says from what and how, unless it is there."""
     cxx = source.suffix != ".c"
     include = [f"-I{sysconfig.get_path('include')}", f"-I{sys.prefix}/include"]
-    command = [compiler(cxx), *FLAGS, *(["-std=c++20"] if cxx else []), *include, *flags]
-    facts = [*command, *link, *LINK_FLAGS, sys.version, compiler_version(), machine()]
+    by = by or compiler(cxx)
+    command = [by, *FLAGS, openmp, *(["-std=c++20"] if cxx else []), *include, *flags]
+    end = [openmp, *link, *LINK_FLAGS]
+    facts = [*command, *end, sys.version, compiler_version(), machine()]
     for path in (source, *more):
         facts.append(path.read_text())
     folder = CACHE / hashlib.sha256("\0".join(facts).encode()).hexdigest()[:16]
@@ -93,7 +102,7 @@ def compiled(
             for i, path in enumerate(path for path in (source, *more) if path.suffix != ".hpp"):
                 objects.append(f"{unfinished}/{i}.o")
                 told([*command, "-c", str(path), "-o", objects[-1]])
-            told([command[0], *objects, *link, *LINK_FLAGS, "-o", f"{unfinished}/{target.name}"])
+            told([by, *objects, *end, "-o", f"{unfinished}/{target.name}"])
             Path(unfinished, target.name).replace(target)
     return target
 
@@ -219,15 +228,35 @@ class ForkJoin:
         return spent
 
 
+def round_trip() -> float | None:
+    """Of a cache line between two CPUs, in seconds: on virtual machines it is now this and now four times that."""
+    if len(os.sched_getaffinity(0)) < 2:
+        return None
+    try:
+        library = ForkJoin(compiled(HERE / "fork_join.cpp"))
+    except (Missing, OSError):
+        return None
+    return statistics.median(library.seconds("round trip", 3000) for _ in range(5))
+
+
+def clang() -> str:
+    found = shutil.which("clang++")
+    if found is None:
+        raise Missing("clang++ is not installed")
+    return found
+
+
 def fork_joins() -> tuple[dict[str, tuple[ForkJoin, str]], list[str]]:
     """By the names of the contenders. One library for each, so that what does not compile does no harm."""
     source, core = HERE / "fork_join.cpp", HERE.parents[1] / "Modules"
     rest = [*sorted(core.glob("core/**/*.cpp")), *sorted(core.glob("core/**/*.hpp"))]
     prefix = [f"-L{sys.prefix}/lib", f"-Wl,-rpath,{sys.prefix}/lib"]
+    # From a wheel, libomp has Intel's name.
+    libomp = "libiomp5" if Path(sys.prefix, "lib/libiomp5.so").exists() else "libomp"
     makers: dict[str, tuple[str, Callable[[], Path]]] = {
         "round trip": ("round trip", lambda: compiled(source)),
         "libgomp": ("OpenMP", lambda: compiled(source)),
-        "libomp": ("OpenMP", lambda: compiled_by_clang(source, prefix)),
+        "libomp": ("OpenMP", lambda: compiled(source, link=prefix, openmp=f"-fopenmp={libomp}", by=clang())),
         "TBB": ("TBB", lambda: compiled(source, flags=["-DFORK_JOIN_TBB"], link=[*prefix, "-ltbb"])),
         "ours": ("ours", lambda: compiled(source, *rest, flags=["-DFORK_JOIN_OURS", f"-I{core}", "-fno-fast-math"])),
     }
@@ -244,18 +273,3 @@ def fork_joins() -> tuple[dict[str, tuple[ForkJoin, str]], list[str]]:
             else:
                 missing.append(f"{name} is not installed")
     return found, missing
-
-
-def compiled_by_clang(source: Path, prefix: list[str]) -> Path:
-    """With libomp, which has Intel's name if it comes from a wheel."""
-    found = shutil.which("clang++")
-    if found is None:
-        raise Missing("clang++ is not installed")
-    folder = CACHE / "libomp"
-    target = folder / "fork_join.so"
-    if not target.exists() or target.stat().st_mtime < source.stat().st_mtime:
-        folder.mkdir(parents=True, exist_ok=True)
-        library = "libiomp5" if Path(sys.prefix, "lib/libiomp5.so").exists() else "libomp"
-        flags = ["-O3", "-march=native", "-std=c++20", "-fPIC", "-shared", "-pthread", "-w"]
-        told([found, *flags, str(source), f"-fopenmp={library}", *prefix, "-o", str(target)])
-    return target

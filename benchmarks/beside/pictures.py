@@ -84,14 +84,15 @@ def cold(pyplot: Any, rows: list[Row]) -> Any:
 
 
 def scaling(pyplot: Any, rows: list[Row]) -> Any:
-    lines = list(dict.fromkeys(row.line for row in rows))
     figure, axes = pyplot.subplots(figsize=(9, 6))
     most = max(row.n for row in rows)
-    for i, line in enumerate(lines):
+    for i, line in enumerate(dict.fromkeys(row.line for row in rows)):
         for who, style in ((OURS, "-"), ("numba prange", ":")):
-            points = {row.n: row.ratio for row in rows if row.line == line and row.who == who and row.ratio is not None}
-            if points:
-                axes.plot(list(points), list(points.values()), style, marker="o", color=f"C{i}", label=f"{line}, {who}")
+            found = {row.n: row.ratio for row in rows if row.line == line and row.who.startswith(who)}
+            if found:
+                points = {1: 1.0, **found}
+                label = f"{line}, {who}"
+                axes.plot(list(points), list(points.values()), style, marker="o", color=f"C{i}", label=label)
     axes.plot([1, most], [1, most], "--", color="gray", label="ideal")
     axes.set_xticks(range(1, most + 1))
     axes.set_xlabel("threads")
@@ -142,9 +143,10 @@ def draw(rows: list[Row], machine: list[str], folder: Path) -> list[Path]:
     if any(row.goal is not None and row.ratio is not None for row in rows):
         drawn["goals"] = goals(pyplot, rows)
     paths = []
+    told = "\n".join([*machine[:2], *machine[3:]])
     for name, figure in drawn.items():
         figure.tight_layout(rect=(0, 0.3 / figure.get_figheight(), 1, 1))
-        figure.text(0.005, 0.05 / figure.get_figheight(), "\n".join(machine[:2]), fontsize=6, va="bottom")
+        figure.text(0.005, 0.05 / figure.get_figheight(), told, fontsize=6, va="bottom")
         paths.append(folder / f"{name}.png")
         figure.savefig(paths[-1], dpi=120)
         pyplot.close(figure)

@@ -12,11 +12,13 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator
+from itertools import chain
 from pathlib import Path
 
 from beside import lines, peers
 from beside.child import Child
 from beside.measure import OURS, Effort, Line, Row, measured, timed
+from beside.peers import Missing
 
 ROOT = Path(__file__).parents[2]
 REGION = 0.00085  # seconds
@@ -69,8 +71,8 @@ def threads(run: Run) -> Iterator[Row]:
                 if alone is not None and f"{who}, {t}" in taken and (t > 1 or lines.ALL == 1):
                     figure, base = statistics.median(taken[f"{who}, {t}"]), statistics.median(alone)
                     yield Row(section, title, f"{who}, {t}", figure, "1 thread", base, None, n=t)
-        if failed:
-            yield Row(section, title, OURS, None, "1 thread", None, None, note="; ".join(sorted(set(failed.values()))))
+        if f"{OURS}, 1" in failed:
+            yield Row(section, title, OURS, None, "1 thread", None, None, note=failed[f"{OURS}, 1"])
 
 
 def numba_on(effort: Effort, kernel: lines.Kernel, n: int, count: int) -> Callable[[], Callable[[], float]]:
@@ -101,15 +103,14 @@ def fork_join(run: Run) -> Iterator[Row]:
 
     def maker(name: str) -> Callable[[], Callable[[], float]]:
         library, kind = found[name]
-        repeat = max(1, int(run.effort.sample / 500e-9))
+        repeat = max(100, int(run.effort.sample / 500e-9))
         return lambda: lambda: library.seconds(kind, repeat)
 
     taken, _ = measured(Line(section, title, {name: maker(name) for name in found}, []), run.effort)
     medians = {name: statistics.median(values) for name, values in taken.items()}
+    absent = {name: library for name, (library, _) in found.items() if library.missed}
+    missing += [f"{name}: the other one missed {lib.missed} of {lib.calls} calls" for name, lib in absent.items()]
     note = "; ".join(missing)
-    for name, (library, _) in found.items():
-        if library.missed:
-            note += f"; {name}: in {library.missed} of {library.calls} calls the other one did not come in time"
     trip = medians.pop("round trip", None)
     mine = medians.pop(OURS, None)
     if trip is not None:
@@ -142,11 +143,12 @@ def children(names: Iterable[str]) -> Iterator[tuple[dict[str, Child], str]]:
             child = stack.enter_context(Child(name, product, **environment))
             try:
                 child.ask("hot", work_name="sum", n=1000, seconds=0.001)
+                found[name] = child
+            except Missing:
+                pass
             except ChildProcessError as error:
                 notes.append(f"{name}: {error}")
-            else:
-                found[name] = child
-        yield found, "; ".join(note for note in notes if "not installed" not in note)
+        yield found, "; ".join(notes)
 
 
 def cold(run: Run) -> Iterator[Row]:
@@ -170,35 +172,39 @@ def cold(run: Run) -> Iterator[Row]:
 def cold_rows(
     run: Run, section: str, title: str, found: dict[str, Child], name: str, seconds: float, sleep: float
 ) -> Iterator[Row]:
-    sizes = {who: child.ask("size", work_name=name, seconds=seconds) for who, child in found.items()}
-    keys = [(who, serial) for who in found for serial in (True, False)]
+    # On one thread, numba's TBB and workqueue wake another one nevertheless: the first of each product stands for all.
+    firsts: dict[str, str] = {}
+    for who in found:
+        firsts.setdefault(CHILDREN[who][0], who)
+    first = {who: firsts[CHILDREN[who][0]] for who in found}
+    sizes = {who: found[who].ask("size", work_name=name, seconds=seconds) for who in firsts.values()}
+    keys = [(who, False) for who in found] + [(who, True) for who in firsts.values()]
     taken: dict[tuple[str, bool], list[list[float]]] = {key: [] for key in keys}
     hot: dict[tuple[str, bool], list[float]] = {key: [] for key in keys}
     dice = random.Random(0)
     for i in range(run.effort.repeats):
         for who, serial in dice.sample(keys, len(keys)):
             time.sleep(0.015)  # until the previous one's workers have gone to sleep
-            call = {"work_name": name, "n": sizes[who], "serial": serial}
+            call = {"work_name": name, "n": sizes[first[who]], "serial": serial}
             taken[who, serial].append(found[who].ask("cold", sleep=sleep, **call))
             if i < run.effort.least:
                 hot[who, serial] += found[who].ask("hot", seconds=0.01, **call)
     short = seconds < REGION / 2
     for who in found:
-        alone = statistics.median(took for took, _ in taken[who, True])
+        alone = statistics.median(took for took, _ in taken[first[who], True])
         samples = [took for took, _ in taken[who, False]]
         middle, slow = statistics.median(samples), percentile(samples, 90)
-        warm = statistics.median(hot[who, True]) / statistics.median(hot[who, False])
+        warm = statistics.median(hot[first[who], True]) / statistics.median(hot[who, False])
         remark = f"median {alone / middle:.2f}x, worst {alone / max(samples):.2f}x, back to back {warm:.2f}x"
         goal = None if who != OURS else lines.within(1.1) if short else 1.7 if name == "pi" else None
         figure = middle if short else slow
         yield Row(section, title, who, figure, SERIAL, alone, goal, samples=samples, remark=remark)
     if sleep == max(SLEEPS) and not short and name == "pi":
         for who in found:
-            burnt = [statistics.median(cpu for _, cpu in taken[who, serial]) for serial in (False, True)]
+            burnt = [statistics.median(cpu for _, cpu in taken[key]) for key in ((who, False), (first[who], True))]
             goal = 1.0 if who == OURS else None
-            yield Row(
-                section, "burnt beyond that", who, max(burnt[0] - burnt[1], 1e-6), "50 µs of spinning", SPIN, goal
-            )
+            figure = max(burnt[0] - burnt[1], 1e-6)
+            yield Row(section, "burnt beyond that", who, figure, "50 µs of spinning", SPIN, goal)
 
 
 HOG = "import os\nparent = os.getppid()\nwhile os.getppid() == parent:\n    for _ in range(10**6): pass"
@@ -217,21 +223,24 @@ def busy(run: Run) -> Iterator[Row]:
             stack.callback(hog.kill)
         time.sleep(0.2)
         asked = [(who, False) for who in found] + [(OURS, True)]
-        taken: dict[tuple[str, tuple[str, bool]], list[float]] = {}
+        # By way and contender, the times of each round.
+        taken: dict[tuple[str, tuple[str, bool]], list[list[float]]] = {}
         dice, seconds = random.Random(0), 0.1 if run.effort.repeats < 10 else 1.0
         for _ in range(run.effort.least):
-            dice.shuffle(asked)
-            for key in asked:
+            for key in dice.sample(asked, len(asked)):
                 call = {"work_name": "sum", "n": n, "serial": key[1], "seconds": seconds}
-                taken.setdefault(("paced", key), []).extend(found[key[0]].ask("paced", period=PERIOD, **call))
-                taken.setdefault(("hot", key), []).extend(found[key[0]].ask("hot", **call))
-        serial = "ours, 1 thread"
+                taken.setdefault(("paced", key), []).append(found[key[0]].ask("paced", period=PERIOD, **call))
+                taken.setdefault(("hot", key), []).append(found[key[0]].ask("hot", **call))
 
         def rows(line: str, way: str, figure: Callable[[list[float]], float], goal: float, unit: str) -> Iterator[Row]:
-            base = figure(taken[way, (OURS, True)])
+            serial = taken[way, (OURS, True)]
             for who in found:
+                mine = taken[way, (who, False)]
+                ratios = [figure(theirs) / figure(ours) for ours, theirs in zip(mine, serial, strict=True)]
+                low, _, high = statistics.quantiles(ratios, n=4, method="inclusive")
+                all_mine, base = figure(list(chain(*mine))), figure(list(chain(*serial)))
                 wanted = goal if who == OURS else None
-                yield Row(section, line, who, figure(taken[way, (who, False)]), serial, base, wanted, unit)
+                yield Row(section, line, who, all_mine, lines.OURS_1, base, wanted, unit, (low, high))
 
         every = f"{n:,} every {PERIOD * 1e3:.0f} ms"
         for row in rows(f"{every}: mean", "paced", statistics.mean, lines.within(1.3), "s"):
@@ -258,8 +267,12 @@ def bits(run: Run) -> Iterator[Row]:
             with Child(who, product, **environment, **more) as child:
                 try:
                     results |= set(child.ask("bits", n=10**6 + 7, most=most))
+                except Missing:
+                    continue
                 except ChildProcessError as error:
                     note = f"{who}: {error}"
+        if not results and not note:
+            continue
         goal = 1.0 if who == OURS else None
         yield Row(section, title, who, float(len(results)) or None, "one", 1.0, goal, "", note=note)
 

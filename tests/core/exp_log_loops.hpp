@@ -1,6 +1,5 @@
 // exp and log of whole arrays. Included once for each instruction set, as exp_log.hpp is.
 #include "core/kernels/exp_log.hpp"
-namespace {
 
 template <class V>
 V load(const Lane<V>* x) {
@@ -40,5 +39,3 @@ template <int size, class T>
 void log_map(const T* x, T* y, std::size_t count) {
   map<typename Vector<T, size>::Type>(x, y, count, [](auto&... v) { log_in_place(v...); });
 }
-
-}  // namespace

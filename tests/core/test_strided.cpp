@@ -272,6 +272,16 @@ void memory_without_gaps_is_read_in_place() {
     other.view.swapped = true;
     REQUIRE(!walked_in_place(other, Order::any));
   }
+  Lengths backwards = array.strides;
+  for (std::ptrdiff_t& stride : backwards) stride = -stride;
+  View from_end = row_major;
+  from_end.data = array.memory.data() + array.memory.size() - sizeof(double);
+  from_end.strides = backwards.data();
+  View number;
+  number.size = 1;
+  const View both[] = {from_end, number};  // a number permits any order
+  const Walk walk(both, Order::any);
+  REQUIRE(Source(walk, 0).direct<double>() && Source(walk, 1).constant());
   array.view.data = array.memory.data() + 1;
   REQUIRE(!walked_in_place(array, Order::c));
 }
@@ -500,7 +510,7 @@ View view_of(char* data, DType dtype, const Lengths& shape, const Lengths& strid
 }
 
 void slices_of_one_array_overlap_where_they_share_elements() {
-  char* data = nullptr;  // nothing is read
+  auto* data = reinterpret_cast<char*>(std::uintptr_t{1} << 40);  // nothing is read
   const std::ptrdiff_t rows = 1'000'000;
   const std::ptrdiff_t row = 8'000'008;
   const Lengths half = {rows, 500'000};
@@ -540,6 +550,9 @@ void slices_of_one_array_overlap_where_they_share_elements() {
   const View a = view_of(data, DType::f8, matrix, matrix_strides);
   REQUIRE(core::same_memory(a, view_of(data, DType::f8, with_ones, any_strides)));
   REQUIRE(!core::same_memory(a, view_of(data, DType::i8, matrix, matrix_strides)));
+  View swapped = a;
+  swapped.swapped = true;
+  REQUIRE(!core::same_memory(a, swapped));
   REQUIRE(!core::same_memory(a, view_of(data + 8, DType::f8, matrix, matrix_strides)));
   const Lengths transposed = {4, 3};
   const Lengths transposed_strides = {8, 32};

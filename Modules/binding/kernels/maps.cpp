@@ -71,8 +71,10 @@ class Operand {
     core::with_type(loop, [&](auto zero) {
       using T = decltype(zero);
       using Limits = std::numeric_limits<T>;
-      if constexpr (std::is_floating_point_v<T>) store(upper ? Limits::infinity() : -Limits::infinity());
-      else store(upper ? Limits::max() : Limits::min());
+      if constexpr (std::is_floating_point_v<T>)
+        store(upper ? Limits::infinity() : -Limits::infinity());
+      else
+        store(upper ? Limits::max() : Limits::min());
     });
     return {.data = number_, .size = 1, .dtype = loop, .contiguous = true};
   }
@@ -167,12 +169,12 @@ Ref clipped(const std::array<PyObject*, 3>& x) {
 }
 
 constexpr MapDef defs[] = {
-    {Map::square, Rule::squared, 1, square_of},     {Map::sqrt, Rule::floating, 1, nullptr},
-    {Map::absolute, Rule::same, 1, absolute_of},    {Map::negative, Rule::arithmetic, 1, negative_of},
-    {Map::exp, Rule::floating, 1, nullptr},         {Map::log, Rule::floating, 1, nullptr},
-    {Map::add, Rule::either, 2, sum_of},            {Map::subtract, Rule::arithmetic, 2, difference_of},
-    {Map::multiply, Rule::both, 2, product_of},     {Map::divide, Rule::quotient, 2, quotient_of},
-    {Map::axpy, Rule::arithmetic, 3, axpy_of},      {Map::clip, Rule::same, 3, clipped},
+    {Map::square, Rule::squared, 1, square_of},  {Map::sqrt, Rule::floating, 1, nullptr},
+    {Map::absolute, Rule::same, 1, absolute_of}, {Map::negative, Rule::arithmetic, 1, negative_of},
+    {Map::exp, Rule::floating, 1, nullptr},      {Map::log, Rule::floating, 1, nullptr},
+    {Map::add, Rule::either, 2, sum_of},         {Map::subtract, Rule::arithmetic, 2, difference_of},
+    {Map::multiply, Rule::both, 2, product_of},  {Map::divide, Rule::quotient, 2, quotient_of},
+    {Map::axpy, Rule::arithmetic, 3, axpy_of},   {Map::clip, Rule::same, 3, clipped},
 };
 
 // ---- One call
@@ -180,8 +182,8 @@ constexpr MapDef defs[] = {
 class MapCall final : public Call {
  public:
   MapCall(const KernelDef& def, const Arguments& arguments)
-      : Call(def, arguments), def_(defs[def.operation]), operation_(def_.operation) {
-    const char* function = arguments.function();
+      : Call(def, arguments), function_(def.signature.function), def_(defs[def.operation]), operation_(def_.operation) {
+    const char* function = function_;
     const std::size_t inputs = def_.inputs;
     std::array<PyObject*, 3> objects{};
     bool arrays = false;
@@ -220,7 +222,7 @@ class MapCall final : public Call {
   }
 
   void run(core::Control& control) override {
-    if (out_.data != nullptr) core::map(operation_, loop_, out_, ins(), control);
+    if (out_.data != nullptr) core::map(function_, operation_, loop_, out_, ins(), control);
   }
   Ref result() const override { return result_ ? Ref::copy(result_.get()) : element_to_python(out_.dtype, number_); }
   double cost() const noexcept override {
@@ -306,6 +308,7 @@ class MapCall final : public Call {
           shapes.c_str());
   }
 
+  const char* function_;
   const MapDef& def_;
   Map operation_;
   DType loop_ = DType::f8;
@@ -325,7 +328,7 @@ constexpr const char* scale_names[] = {"x", "alpha", "out", "threads", "progress
 constexpr const char* axpy_names[] = {"alpha", "x", "y", "out", "threads", "progress"};
 constexpr const char* clip_names[] = {"a", "min", "max", "out", "threads", "progress"};
 
-#define OUT_DOC                                                                                               \
+#define OUT_DOC                                                                                                \
   "out: a writable buffer of the result's shape and type: the memory of an input or apart from all of them.\n" \
   "None: a new Array, or a number if no input has dimensions. Numbers alone give a number.\n"
 #define BUFFER_DOC "a buffer of bools, integers or floats, of any shape, strides and byte order, or a number"
@@ -333,8 +336,9 @@ constexpr const char* clip_names[] = {"a", "min", "max", "out", "threads", "prog
 #define UNARY(name) name "(x, out=None, threads=None, progress=None)\n--\n\n"
 #define BINARY(name) name "(a, b, out=None, threads=None, progress=None)\n--\n\n"
 #define X_DOC "x: " BUFFER_DOC ".\n"
-#define AB_DOC                                                                                                  \
-  "a, b: each " BUFFER_DOC ". They are\n"                                                                        \
+#define AB_DOC             \
+  "a, b: each " BUFFER_DOC \
+  ". They are\n"           \
   "broadcast to one shape and promoted to one type as NumPy does.\n"
 
 constexpr KernelDef unary(const char* name, unsigned operation, const char* doc) {
@@ -349,30 +353,31 @@ constexpr KernelDef table[] = {
     unary("sqrt", 1,
           UNARY("sqrt") "Return the square roots of the elements of x: floats, nan for those below 0.\n\n" X_DOC OUT_DOC
               THREADS_DOC),
-    unary("abs", 2, UNARY("abs") "Return the absolute values of the elements of x.\n\n" X_DOC OVERFLOW_DOC OUT_DOC
-                        THREADS_DOC),
-    unary("negative", 3,
-          UNARY("negative") "Return -x, element by element.\n\n" X_DOC OVERFLOW_DOC OUT_DOC THREADS_DOC),
+    unary("abs", 2,
+          UNARY("abs") "Return the absolute values of the elements of x.\n\n" X_DOC OVERFLOW_DOC OUT_DOC THREADS_DOC),
+    unary("negative", 3, UNARY("negative") "Return -x, element by element.\n\n" X_DOC OVERFLOW_DOC OUT_DOC THREADS_DOC),
     unary("exp", 4,
           UNARY("exp") "Return e to the power of x, element by element, within 1 unit in the last place.\n\n" X_DOC
-                       OUT_DOC THREADS_DOC),
+              OUT_DOC THREADS_DOC),
     unary("log", 5,
           UNARY("log") "Return the natural logarithms of the elements of x, within 1 unit in the last place: -inf for\n"
                        "0, nan for less.\n\n" X_DOC OUT_DOC THREADS_DOC),
-    binary("add", 6, BINARY("add") "Return a + b, element by element; of bools, `or`.\n\n" AB_DOC OVERFLOW_DOC OUT_DOC
-                         THREADS_DOC),
+    binary(
+        "add", 6,
+        BINARY("add") "Return a + b, element by element; of bools, `or`.\n\n" AB_DOC OVERFLOW_DOC OUT_DOC THREADS_DOC),
     binary("subtract", 7,
            BINARY("subtract") "Return a - b, element by element.\n\n" AB_DOC OVERFLOW_DOC OUT_DOC THREADS_DOC),
-    binary("multiply", 8, BINARY("multiply") "Return a * b, element by element; of bools, `and`.\n\n" AB_DOC
-                              OVERFLOW_DOC OUT_DOC THREADS_DOC),
+    binary("multiply", 8,
+           BINARY("multiply") "Return a * b, element by element; of bools, `and`.\n\n" AB_DOC OVERFLOW_DOC OUT_DOC
+               THREADS_DOC),
     binary("divide", 9,
            BINARY("divide") "Return a / b, element by element, as floats: inf or nan where b is 0.\n\n" AB_DOC OUT_DOC
                THREADS_DOC),
     {{"scale", scale_names, 2},
      3,
      "scale(x, alpha, out=None, threads=None, progress=None)\n--\n\n"
-     "Return alpha * x, element by element.\n\n" X_DOC "alpha: likewise, usually a number.\n" OVERFLOW_DOC OUT_DOC
-         THREADS_DOC,
+     "Return alpha * x, element by element.\n\n" X_DOC
+     "alpha: likewise, usually a number.\n" OVERFLOW_DOC OUT_DOC THREADS_DOC,
      8,
      call_now<MapCall>,
      prepare<MapCall>},

@@ -194,8 +194,9 @@ constexpr KernelDef table[] = {
     reduction("norm", norm,
               SIGNATURE("norm") "Return the root of the sum of the squares of the elements of the buffer a, a float.\n"
                                 "No square is too large or too small on the way.\n\n" A_DOC THREADS_DOC),
-    reduction("count_nonzero", count_nonzero,
-              SIGNATURE("count_nonzero") "Return how many elements of the buffer a are not zero.\n\n" A_DOC THREADS_DOC),
+    reduction(
+        "count_nonzero", count_nonzero,
+        SIGNATURE("count_nonzero") "Return how many elements of the buffer a are not zero.\n\n" A_DOC THREADS_DOC),
     {{"var", var_names, 1},
      2,
      "var(a, ddof=0, threads=None, progress=None)\n--\n\n"

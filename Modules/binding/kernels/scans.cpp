@@ -17,9 +17,7 @@ namespace {
 
 using core::DType;
 
-const State& state_of_kernel(const Arguments& arguments) {
-  return *state_slot(module_of(Py_TYPE(arguments.callee())));
-}
+const State& state_of_kernel(const Arguments& arguments) { return *state_slot(module_of(Py_TYPE(arguments.callee()))); }
 
 Ref new_vector(const State& state, DType dtype, std::size_t size) {
   const auto length = static_cast<Py_ssize_t>(size);
@@ -199,8 +197,10 @@ class Histogram final : public Call {
     const Buffer buffer("histogram", "bins", bins, Buffer::read);
     const core::View& view = buffer.view();
     if (view.ndim != 1 || view.size < 2) {
-      raise(PyExc_ValueError, "histogram() argument 'bins' must be an int or at least two edges in 1 dimension, got "
-                              "shape %s", shape_of(view).c_str());
+      raise(PyExc_ValueError,
+            "histogram() argument 'bins' must be an int or at least two edges in 1 dimension, got "
+            "shape %s",
+            shape_of(view).c_str());
     }
     edge_type_ = DType::f8;
     edges_.resize(view.size);

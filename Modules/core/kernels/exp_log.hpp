@@ -1,13 +1,14 @@
-// exp and log of each lane of a vector of doubles or floats, as wide as a register: typedef double V
-// __attribute__((vector_size(n))), n = 16 everywhere, 32 on AVX2, 64 on AVX-512. V exp_of(V), V log_of(V); and
-// exp_in_place(a, b, c, d) computes four of them side by side, which takes a quarter less time.
+// exp and log of each lane of a vector of doubles or floats that fills a register:
+//
+//   typedef double V __attribute__((vector_size(16)));  // 32 on AVX2, 64 on AVX-512: wider than a register is slow
+//   y = exp_of(x);
+//   exp_in_place(a, b, c, d);  // side by side: a quarter less time, so loops should take four vectors at once
 //
 // There is no include guard. A file includes this once for each instruction set, under that target and in a namespace
 // of its own: else the linker would keep one copy of each function for all of them.
 //
 // The results have the same bits on each of them: every operation is rounded by itself, there is no fused multiply-add
-// (-ffp-contract=off). They are off by less than 0.8 units in the last place, and the subnormal ones by less than 0.9.
-namespace {
+// (-ffp-contract=off). The error is below 0.9 units in the last place, for subnormal arguments and results too.
 
 template <class V>
 using Lane = decltype(+V{}[0]);
@@ -32,6 +33,7 @@ struct Constants<double> {
   static constexpr Word one = 0x3FF0000000000000, least_m = 0x3FE6000000000000, magnitude = 0x7FFFFFFFFFFFFFFF;
 
   // ln 2 in two parts: the first has 42 bits, and its product with an exponent no rounding error.
+  // NOLINTNEXTLINE(modernize-use-std-numbers): <numbers> has no such parts
   static constexpr double log2_e = 0x1.71547652b82fep0, ln2_high = 0x1.62e42fefa38p-1, ln2_low = 0x1.ef35793c7673p-45;
 
   // (e^r - 1 - r) / r^2 for |r| < 0.3469: degree 9, the error of e^r is below 2^-57.3 of it.
@@ -62,6 +64,7 @@ struct Constants<float> {
   static constexpr float least = 0x1p-126F, greatest = 0x1.fffffep127F;
   static constexpr Word one = 0x3F800000, least_m = 0x3F300000, magnitude = 0x7FFFFFFF;
 
+  // NOLINTNEXTLINE(modernize-use-std-numbers)
   static constexpr float log2_e = 0x1.715476p0F, ln2_high = 0x1.62e4p-1F, ln2_low = 0x1.7f7d1cp-20F;
 
   // Degree 4; 2^-28.0.
@@ -123,8 +126,8 @@ template <class V>
   return {k, high, low, high - low};
 }
 
-// e^r = 1 + high + (r^2 p(r) - low): the small terms alone have rounding errors, and one that is added to them makes up
-// for that of the first sum.
+// e^r = 1 + high + (r^2 p(r) - low). The terms in brackets are small, and so are their rounding errors; that of 1 +
+// high is known, and added to them.
 template <class V>
 [[gnu::always_inline]] inline V exp_of_rest(const Power<V>& x) {
   const V value = 1 + x.high;
@@ -139,17 +142,19 @@ template <class V>
                              (reinterpret_cast<B>(k + shifter<V>) << Constants<Lane<V>>::mantissa));
 }
 
-// Any x. The limits are beyond the last x with a finite result that is not 0.
+// Any x: subnormal and infinite results, NaN. Beyond the limits the result does not change any more.
 template <class V>
 [[gnu::always_inline]] inline V exp_of_any(V x) {
   using C = Constants<Lane<V>>;
   V near = x < C::exp_underflow ? V{} + C::exp_underflow : x;
   near = near > C::exp_overflow ? V{} + C::exp_overflow : near;
   const Power<V> power = power_of_e(near);
+  const auto negative = x < 0;
   // In two steps: the first stays among the normal numbers.
-  const V y = scaled(exp_of_rest(power), x < 0 ? power.k + C::shift : power.k - C::shift) *
-              (x < 0 ? V{} + C::down : V{} + C::up);
-  return x == x ? y : x + x;
+  const V y = scaled(exp_of_rest(power), negative ? power.k + C::shift : power.k - C::shift) *
+              (negative ? V{} + C::down : V{} + C::up);
+  const auto number = negative | (x >= 0);
+  return number ? y : x + x;
 }
 
 template <class V>
@@ -177,7 +182,7 @@ template <class V>
   return {biased - (below_one + Lane<V>(C::one >> C::mantissa)), f, f / (2 + f)};
 }
 
-// log(1 + f) = 2 artanh(s) = f - f^2/2 + s (f^2/2 + s^2 p(s^2)): what is added to f is small.
+// log(1 + f) = 2 artanh(s) = f - f^2/2 + s (f^2/2 + s^2 p(s^2)). What is added to k ln2_high + f is small.
 template <class V>
 [[gnu::always_inline]] inline V log_of_reduced(const Logarithm<V>& x) {
   using C = Constants<Lane<V>>;
@@ -189,6 +194,7 @@ template <class V>
   return sum + ((x.f - (sum - high)) + rest);
 }
 
+// Any x: zero, subnormal, negative, infinite, NaN.
 template <class V>
 [[gnu::always_inline]] inline V log_of_any(V x) {
   using C = Constants<Lane<V>>;
@@ -199,7 +205,8 @@ template <class V>
   y = x > C::greatest ? x : y;
   y = x == 0 ? V{} - Lane<V>(__builtin_inf()) : y;
   y = x < 0 ? V{} + Lane<V>(__builtin_nan("")) : y;
-  return x == x ? y : x + x;
+  const auto number = (x < 0) | (x >= 0);
+  return number ? y : x + x;
 }
 
 template <class V>
@@ -208,7 +215,8 @@ template <class V>
   return (x >= C::least) & (x <= C::greatest);
 }
 
-// x = e^x for each lane of one or more vectors.
+// x = e^x for one or more vectors. All are reduced before the first is finished: the processor looks ahead, but not as
+// far as the next vector.
 template <class... V>
 [[gnu::always_inline]] inline void exp_in_place(V&... x) {
   if (any(~(exp_is_normal(x) & ...))) [[unlikely]] {
@@ -238,5 +246,3 @@ template <class V>
   log_in_place(x);
   return x;
 }
-
-}  // namespace

@@ -1,6 +1,9 @@
 // The shape of a map: out[i] = f(a[i], b[i], c[i]), in chunks.
 #include <algorithm>
 #include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstring>
 #include <optional>
 #include <span>
 #include <stdexcept>
@@ -17,29 +20,36 @@ namespace {
 constexpr std::size_t block = 1024;
 constexpr std::size_t max_inputs = 3;
 
-// The inputs as contiguous Ts. A loop reads three of them; those that the operation has not are the first once more.
-template <class T>
+struct alignas(64) Room {
+  std::byte bytes[block * sizeof(double)];
+};
+
+// The inputs as the loop wants them. A loop reads three of them; those that the operation has not are the first once
+// more.
 class Inputs {
  public:
-  Inputs(const Walk& walk, std::size_t first, std::size_t count) noexcept : count_(count) {
-    for (std::size_t k = 0; k < count; ++k) sources_[k].emplace(walk, first + k);
+  Inputs(const Walk& walk, std::size_t first, std::size_t count, DType loop) noexcept : count_(count), loop_(loop) {
+    for (std::size_t k = 0; k < count; ++k) layouts_[k] = &walk[first + k];
   }
 
   struct Rooms {
-    alignas(64) T of[max_inputs][block];
+    Room of[max_inputs];
     // With an input that is the same everywhere: the first time is enough, since no run after it is longer.
     bool filled[max_inputs] = {};
   };
 
-  std::array<const T*, max_inputs> read(std::size_t begin, std::size_t count, Rooms& rooms) const noexcept {
-    std::array<const T*, max_inputs> x;
+  std::array<const void*, max_inputs> read(std::size_t begin, std::size_t count, Rooms& rooms) const noexcept {
+    std::array<const void*, max_inputs> x;
     for (std::size_t k = 0; k < count_; ++k) {
-      if (rooms.filled[k]) {
-        x[k] = rooms.of[k];
+      const Layout& layout = *layouts_[k];
+      if (layout.contiguous && layout.dtype == loop_) {
+        x[k] = layout.data + begin * size_of(loop_);
         continue;
       }
-      x[k] = sources_[k]->read(begin, count, rooms.of[k]);
-      rooms.filled[k] = sources_[k]->constant() && !sources_[k]->template direct<T>();
+      x[k] = rooms.of[k].bytes;
+      if (rooms.filled[k]) continue;
+      gather(layout, begin, count, loop_, rooms.of[k].bytes);
+      rooms.filled[k] = layout.ndim == 1 && layout.strides[0] == 0;
     }
     for (std::size_t k = count_; k < max_inputs; ++k) x[k] = x[0];
     return x;
@@ -47,7 +57,8 @@ class Inputs {
 
  private:
   std::size_t count_;
-  std::array<std::optional<Source>, max_inputs> sources_;
+  DType loop_;
+  std::array<const Layout*, max_inputs> layouts_;
 };
 
 // Outputs that do not fit into the caches, and are not read, are written past them: memory need not be read first, and
@@ -60,28 +71,28 @@ bool goes_past_caches(const View& out, std::span<const View> in) noexcept {
   return true;
 }
 
-template <class T>
-void run(MapLoop<T> loop, double cost, const View& out, std::span<const View> in, Control& control) {
+void run(MapLoop each, DType loop, double cost, const View& out, std::span<const View> in, Control& control) {
   std::array<View, Walk::max_arrays> all{out};
   std::copy(in.begin(), in.end(), all.begin() + 1);
   const Walk walk(std::span<const View>(all).first(1 + in.size()), Order::any);
-  const Sink sink(walk, 0);
-  const Inputs<T> inputs(walk, 1, in.size());
-  const bool past_caches = sink.direct<T>() && goes_past_caches(out, in);
+  const Layout& to = walk[0];
+  const Inputs inputs(walk, 1, in.size(), loop);
+  const std::size_t width = size_of(loop);
+  const bool direct = to.contiguous && to.dtype == loop;
+  const bool past_caches = direct && goes_past_caches(out, in);
   const auto stream = tables().stream;
   auto body = [&](const Chunk& chunk) {
-    typename Inputs<T>::Rooms rooms;
-    alignas(64) T out_room[block];
+    Inputs::Rooms rooms;
+    Room out_room;
     for (std::size_t i = chunk.begin; i < chunk.end; i += block) {
       const std::size_t n = std::min(block, chunk.end - i);
       const auto x = inputs.read(i, n, rooms);
-      T* const y = sink.room(i, out_room);
+      void* const y = direct && !past_caches ? to.data + i * width : static_cast<void*>(out_room.bytes);
+      each(y, x[0], x[1], x[2], n);
       if (past_caches) {
-        loop(out_room, x[0], x[1], x[2], n);
-        stream(y, out_room, n * sizeof(T));
-      } else {
-        loop(y, x[0], x[1], x[2], n);
-        sink.commit(i, n, y);
+        stream(to.data + i * width, y, n * width);
+      } else if (!direct) {
+        scatter(y, to, i, n);
       }
     }
   };
@@ -89,19 +100,17 @@ void run(MapLoop<T> loop, double cost, const View& out, std::span<const View> in
 }
 
 // All contiguous, of the loop's type and of one size: the usual case, and the one where a nanosecond counts.
-template <class T>
-bool run_contiguous(MapLoop<T> loop, double cost, const View& out, std::span<const View> in, Control& control) {
-  const auto fits = [&](const View& view) {
-    return view.contiguous && view.dtype == dtype_of<T> && view.size == out.size;
-  };
+bool run_contiguous(MapLoop each, DType loop, double cost, const View& out, std::span<const View> in,
+                    Control& control) {
+  const auto fits = [&](const View& view) { return view.contiguous && view.dtype == loop && view.size == out.size; };
   if (!fits(out) || !std::all_of(in.begin(), in.end(), fits) || goes_past_caches(out, in)) return false;
-  auto* const y = static_cast<T*>(out.data);
-  std::array<const T*, max_inputs> x;
-  for (std::size_t k = 0; k < max_inputs; ++k) {
-    x[k] = static_cast<const T*>(in[k < in.size() ? k : 0].data);
-  }
+  const std::size_t width = size_of(loop);
+  auto* const y = static_cast<char*>(out.data);
+  std::array<const char*, max_inputs> x;
+  for (std::size_t k = 0; k < max_inputs; ++k) x[k] = static_cast<const char*>(in[k < in.size() ? k : 0].data);
   auto body = [&](const Chunk& chunk) {
-    loop(y + chunk.begin, x[0] + chunk.begin, x[1] + chunk.begin, x[2] + chunk.begin, chunk.end - chunk.begin);
+    const std::size_t offset = chunk.begin * width;
+    each(y + offset, x[0] + offset, x[1] + offset, x[2] + offset, chunk.end - chunk.begin);
   };
   parallel_for(control, {.count = out.size, .grain = block, .cost = cost}, body);
   return true;
@@ -109,30 +118,29 @@ bool run_contiguous(MapLoop<T> loop, double cost, const View& out, std::span<con
 
 // ---- Integers that overflow
 
-constexpr const char* names[] = {"square", "abs",  "negative", "add",  "subtract", "multiply", "axpy",
-                                 "clip",   "add",  "multiply", "divide", "sqrt",   "exp",      "log"};
-static_assert(std::size(names) == maps);
-
-template <class T>
-[[noreturn]] void raise_overflow(Map operation, DType loop, std::size_t index, std::span<const T> values) {
+[[noreturn]] void raise_overflow(const char* function, DType loop, std::size_t index,
+                                 std::span<const void* const> operands) {
   std::string held;
-  for (const T value : values) held += (held.empty() ? "" : ", ") + std::to_string(value);
-  throw std::overflow_error(std::string(names[static_cast<std::size_t>(operation)]) + "() of " + held + " at index " +
-                            std::to_string(index) + " (row-major) does not fit in " + name_of(loop));
+  with_type(loop, [&](auto zero) {
+    for (const void* operand : operands) {
+      std::memcpy(&zero, operand, sizeof zero);
+      held += (held.empty() ? "" : ", ") + std::to_string(zero);
+    }
+  });
+  throw std::overflow_error(std::string(function) + "() of " + held + " at index " + std::to_string(index) +
+                            " (row-major) does not fit in " + name_of(loop));
 }
 
 // A pass of its own before anything is written, so that an error leaves the caller's data whole.
-template <class T>
-void refuse_overflow(Map operation, DType loop, const View& out, std::span<const View> in, Control& control) {
-  const auto overflows = loops<T>().overflow[static_cast<std::size_t>(operation)];
-  if (overflows == nullptr || out.size == 0) return;
+void refuse_overflow(const char* function, OverflowLoop overflows, DType loop, double cost, const View& out,
+                     std::span<const View> in, Control& control) {
   std::array<View, Walk::max_arrays> all{out};  // for its shape
   std::copy(in.begin(), in.end(), all.begin() + 1);
   const Walk walk(std::span<const View>(all).first(1 + in.size()), Order::c);
-  const Inputs<T> inputs(walk, 1, in.size());
+  const Inputs inputs(walk, 1, in.size(), loop);
   std::atomic<std::size_t> first{out.size};  // a block in which there is one, the first in the end
   auto body = [&](const Chunk& chunk) {
-    typename Inputs<T>::Rooms rooms;
+    Inputs::Rooms rooms;
     for (std::size_t i = chunk.begin; i < chunk.end && i < first.load(std::memory_order_relaxed); i += block) {
       const std::size_t n = std::min(block, chunk.end - i);
       const auto x = inputs.read(i, n, rooms);
@@ -143,16 +151,21 @@ void refuse_overflow(Map operation, DType loop, const View& out, std::span<const
       return;
     }
   };
-  const Control::Silence silence(control);
-  parallel_for(control, {.count = out.size, .grain = block, .cost = cost_of(operation, loop)}, body);
+  {
+    const Control::Silence silence(control);
+    parallel_for(control, {.count = out.size, .grain = block, .cost = cost}, body);
+  }
   const std::size_t begin = first.load(std::memory_order_relaxed);
   if (begin == out.size) return;
-  typename Inputs<T>::Rooms rooms;
-  const auto x = inputs.read(begin, std::min(block, out.size - begin), rooms);
+  Inputs::Rooms rooms;
+  const std::size_t n = std::min(block, out.size - begin);
+  std::array<const void*, max_inputs> x = inputs.read(begin, n, rooms);
   std::size_t i = 0;
-  while (!overflows(x[0] + i, x[1] + i, x[2] + i, 1)) ++i;
-  const std::array<T, max_inputs> values{x[0][i], x[1][i], x[2][i]};
-  raise_overflow<T>(operation, loop, begin + i, std::span(values).first(in.size()));
+  // Not past the end, if another thread has changed the element meanwhile.
+  for (; i + 1 < n && !overflows(x[0], x[1], x[2], 1); ++i) {
+    for (const void*& operand : x) operand = static_cast<const char*>(operand) + size_of(loop);
+  }
+  raise_overflow(function, loop, begin + i, std::span<const void* const>(x).first(in.size()));
 }
 
 }  // namespace
@@ -168,14 +181,16 @@ double cost_of(Map operation, DType loop) noexcept {
   }
 }
 
-void map(Map operation, DType loop, const View& out, std::span<const View> in, Control& control) {
-  with_type(loop, [&](auto zero) {
-    using T = decltype(zero);
-    if constexpr (std::is_integral_v<T>) refuse_overflow<T>(operation, loop, out, in, control);
-    const MapLoop<T> each = loops<T>().map[static_cast<std::size_t>(operation)];
-    const double cost = cost_of(operation, loop);
-    if (!run_contiguous(each, cost, out, in, control)) run(each, cost, out, in, control);
-  });
+void map(const char* function, Map operation, DType loop, const View& out, std::span<const View> in, Control& control) {
+  const auto number = static_cast<std::size_t>(operation);
+  const MapLoops& of = with_type(loop, [](auto zero) -> const MapLoops& { return loops<decltype(zero)>().maps; });
+  const double cost = cost_of(operation, loop);
+  if (of.overflows[number] != nullptr && out.size > 0) {
+    refuse_overflow(function, of.overflows[number], loop, cost, out, in, control);
+  }
+  if (!run_contiguous(of.map[number], loop, cost, out, in, control)) {
+    run(of.map[number], loop, cost, out, in, control);
+  }
 }
 
 }  // namespace core

@@ -7,19 +7,35 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <optional>
 #include <vector>
 
+#include "core/kernels/input.hpp"
 #include "core/kernels/loops/table.hpp"
 #include "core/parallel.hpp"
-#include "core/strided.hpp"
 
 namespace core {
 
-// leaf(i, j) -> Part for each leaf [i, j) of [begin, begin + count), which is not empty; parts are combined with +=.
-// cost: nanoseconds per element.
-template <class Part, class Leaf>
-Part reduce(Control& control, double cost, std::uint64_t begin, std::uint64_t count, const Leaf& leaf) {
+// Part of the indices [begin, end), of which there is at least one.
+template <class Part>
+class Leaf {
+ public:
+  // Refers to `f`, which outlives it. One type for all callables: reduce() is compiled once for each Part, and not for
+  // each type of elements too.
+  template <class F>
+  explicit Leaf(const F& f) noexcept
+      : context_(&f), call_([](const void* context, std::uint64_t begin, std::uint64_t end) {
+          return (*static_cast<const F*>(context))(begin, end);
+        }) {}
+  Part operator()(std::uint64_t begin, std::uint64_t end) const { return call_(context_, begin, end); }
+
+ private:
+  const void* context_;
+  Part (*call_)(const void* context, std::uint64_t begin, std::uint64_t end);
+};
+
+// The parts of all leaves of [begin, begin + count), combined with +=. cost: nanoseconds per index.
+template <class Part>
+Part reduce_leaves(Control& control, double cost, std::uint64_t begin, std::uint64_t count, const Leaf<Part>& leaf) {
   if (count <= leaf_size) {
     const Part part = leaf(begin, begin + count);
     if (control.has_progress()) control.finish(static_cast<std::size_t>(count));
@@ -30,8 +46,8 @@ Part reduce(Control& control, double cost, std::uint64_t begin, std::uint64_t co
   constexpr std::uint64_t block = std::uint64_t{leaf_size} << 16;
   if (count > block) {
     const std::uint64_t half = ((count - 1) / block + 1) / 2 * block;
-    Part part = reduce<Part>(control, cost, begin, half, leaf);
-    part += reduce<Part>(control, cost, begin + half, count - half, leaf);
+    Part part = reduce_leaves(control, cost, begin, half, leaf);
+    part += reduce_leaves(control, cost, begin + half, count - half, leaf);
     return part;
   }
   constexpr std::size_t few = 32;
@@ -52,37 +68,35 @@ Part reduce(Control& control, double cost, std::uint64_t begin, std::uint64_t co
   return parts[0];
 }
 
-// The elements of an array as contiguous Ts.
-template <class T>
-class Input {
- public:
-  Input(const View& view, Order order) noexcept {
-    if (view.contiguous && view.dtype == dtype_of<T>) {
-      data_ = static_cast<const T*>(view.data);
-    } else {
-      walk_.emplace(view, order);
-      source_.emplace(*walk_);
-    }
-  }
+template <class Part, class F>
+Part reduce(Control& control, double cost, std::uint64_t count, const F& leaf) {
+  return reduce_leaves(control, cost, 0, count, Leaf<Part>(leaf));
+}
 
-  const T* read(std::size_t begin, std::size_t count, T* room) const noexcept {
-    return data_ != nullptr ? data_ + begin : source_->template read<T>(begin, count, room);
-  }
-
- private:
-  const T* data_ = nullptr;
-  std::optional<Walk> walk_;
-  std::optional<Source> source_;
-};
-
-// The same over the elements of an array: leaf(elements, how many, index of the first).
-template <class Part, class T, class Leaf>
-Part reduce_array(Control& control, double cost, const View& a, Order order, const Leaf& leaf) {
-  const Input<T> input(a, order);
-  return reduce<Part>(control, cost, 0, a.size, [&](std::uint64_t begin, std::uint64_t end) -> Part {
+// The same over the elements of an array, read as Ts: leaf(elements, how many, index of the first).
+template <class Part, class T, class F>
+Part reduce_array(Control& control, double cost, const View& a, Order order, const F& leaf) {
+  const Input input(a, dtype_of<T>, order);
+  return reduce<Part>(control, cost, a.size, [&](std::uint64_t begin, std::uint64_t end) -> Part {
     alignas(64) T room[leaf_size];
+    const auto first = static_cast<std::size_t>(begin);
     const auto count = static_cast<std::size_t>(end - begin);
-    return leaf(input.read(static_cast<std::size_t>(begin), count, room), count, static_cast<std::size_t>(begin));
+    return leaf(static_cast<const T*>(input.read(first, count, room)), count, first);
+  });
+}
+
+// Over two arrays of one size, element by element in row-major order: leaf(elements, elements, how many).
+template <class Part, class T, class F>
+Part reduce_arrays(Control& control, double cost, const View& a, const View& b, const F& leaf) {
+  const Input left(a, dtype_of<T>, Order::c);
+  const Input right(b, dtype_of<T>, Order::c);
+  return reduce<Part>(control, cost, a.size, [&](std::uint64_t begin, std::uint64_t end) -> Part {
+    alignas(64) T left_room[leaf_size];
+    alignas(64) T right_room[leaf_size];
+    const auto first = static_cast<std::size_t>(begin);
+    const auto count = static_cast<std::size_t>(end - begin);
+    return leaf(static_cast<const T*>(left.read(first, count, left_room)),
+                static_cast<const T*>(right.read(first, count, right_room)), count);
   });
 }
 

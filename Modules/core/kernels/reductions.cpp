@@ -27,90 +27,63 @@ using Part = std::conditional_t<std::is_floating_point_v<T>, double, Wide>;
 
 template <class T>
 Number sum_of(const View& a, Control& control) {
-  return reduce_array<Part<T>, T>(
-      control, cost_of_reading<T>, a, Order::any,
-      [](const T* x, std::size_t n, std::size_t) { return widened(loops<T>().sum(x, n)); });
-}
-
-template <class Part, class T, class Leaf>
-Part reduce_pairs(Control& control, double cost, const View& a, const View& b, const Leaf& leaf) {
-  const Input<T> left(a, Order::c);
-  const Input<T> right(b, Order::c);
-  return reduce<Part>(control, cost, 0, a.size, [&](std::uint64_t begin, std::uint64_t end) -> Part {
-    alignas(64) T left_room[leaf_size];
-    alignas(64) T right_room[leaf_size];
-    const auto first = static_cast<std::size_t>(begin);
-    const auto count = static_cast<std::size_t>(end - begin);
-    return leaf(left.read(first, count, left_room), right.read(first, count, right_room), count);
-  });
+  return reduce_array<Part<T>, T>(control, cost_of_reading<T>, a, Order::any,
+                                  [](const T* x, std::size_t n, std::size_t) { return widened(loops<T>().sum(x, n)); });
 }
 
 // ---- The least and the greatest
 
-template <class Order, class T>
-bool precedes(T a, T b) noexcept {
+template <class T>
+bool precedes(T a, T b, bool least) noexcept {
   if constexpr (std::is_floating_point_v<T>) {
-    if (std::isnan(b)) return false;
-    if (std::isnan(a)) return true;
-    if (a == 0 && b == 0) return std::signbit(a) != std::signbit(b) && std::signbit(a) == Order::is_less;
+    if (std::isnan(a) || std::isnan(b)) return !std::isnan(b);
+    if (a == 0 && b == 0) return std::signbit(a) != std::signbit(b) && std::signbit(a) == least;
   }
-  return Order::is_less ? a < b : b < a;
+  return least ? a < b : b < a;
 }
 
 template <class T>
-struct Least {
-  static constexpr bool is_less = true;
-  static T of(const T* x, std::size_t n) noexcept { return loops<T>().min(x, n); }
-};
-
-template <class T>
-struct Greatest {
-  static constexpr bool is_less = false;
-  static T of(const T* x, std::size_t n) noexcept { return loops<T>().max(x, n); }
-};
-
-template <class Order, class T>
 struct Extreme {
   T value{};
   std::size_t leaf = 0;  // where the first of them is
+  bool least = true;
 
   Extreme& operator+=(const Extreme& later) noexcept {
-    if (!precedes<Order>(later.value, value)) return *this;
-    if (later.value != value) leaf = later.leaf;  // -0.0 precedes 0.0 as a value, but is in the same place of the order
+    if (!precedes(later.value, value, least)) return *this;
+    if (later.value != value) leaf = later.leaf;  // -0.0 precedes 0.0 as a value, but argmin takes them for equal
     value = later.value;
     return *this;
   }
 };
 
-template <template <class> class Which, class T>
-Extreme<Which<T>, T> extreme_of(const View& a, Order order, Control& control) {
-  return reduce_array<Extreme<Which<T>, T>, T>(
-      control, cost_of_reading<T>, a, order, [](const T* x, std::size_t n, std::size_t first) {
-        return Extreme<Which<T>, T>{Which<T>::of(x, n), first};
-      });
+template <class T>
+[[gnu::noinline]] Extreme<T> extreme_of(const View& a, Order order, bool least, Control& control) {
+  const auto loop = least ? loops<T>().min : loops<T>().max;
+  return reduce_array<Extreme<T>, T>(
+      control, cost_of_reading<T>, a, order,
+      [&](const T* x, std::size_t n, std::size_t first) { return Extreme<T>{loop(x, n), first, least}; });
 }
 
-template <template <class> class Which>
-Number value_of(const View& a, Control& control) {
+Number value_of(const View& a, bool least, Control& control) {
   return with_type(a.dtype, [&](auto zero) -> Number {
     using T = decltype(zero);
-    const T value = extreme_of<Which, T>(a, Order::any, control).value;
-    if constexpr (std::is_floating_point_v<T>) return double{value};
-    else return Wide(Int128{value});
+    const T value = extreme_of<T>(a, Order::any, least, control).value;
+    if constexpr (std::is_floating_point_v<T>)
+      return double{value};
+    else
+      return Wide(Int128{value});
   });
 }
 
 // The least of each leaf was found by a loop that vectorises; where it is, is looked for in one leaf only.
-template <template <class> class Which>
-std::size_t index_of(const View& a, Control& control) {
+std::size_t index_of(const View& a, bool least, Control& control) {
   return with_type(a.dtype, [&](auto zero) -> std::size_t {
     using T = decltype(zero);
-    const auto best = extreme_of<Which, T>(a, Order::c, control);
+    const Extreme<T> best = extreme_of<T>(a, Order::c, least, control);
     const std::size_t count = std::min(leaf_size, a.size - best.leaf);
     alignas(64) T room[leaf_size];
-    const T* x = Input<T>(a, Order::c).read(best.leaf, count, room);
+    const auto* x = static_cast<const T*>(Input(a, dtype_of<T>, Order::c).read(best.leaf, count, room));
     std::size_t i = 0;
-    // 0.0 and -0.0 are equal here: the first of either.
     while (i + 1 < count && !(x[i] == best.value || (x[i] != x[i] && best.value != best.value))) ++i;
     return best.leaf + i;
   });
@@ -143,9 +116,9 @@ decltype(auto) with_float_type(DType dtype, F&& f) {
 
 template <class T>
 double scaled_squares(const View& a, double factor, Control& control) {
-  const auto& loop = std::get<FloatLoops<T>>(tables().of_float).sum_of_scaled_squares;
+  const auto loop = std::get<SumOfSquares<T>>(tables().sum_of_squares);
   return reduce_array<double, T>(control, cost_of_reading<T>, a, Order::any,
-                                 [&](const T* x, std::size_t n, std::size_t) { return loop(x, factor, n); });
+                                 [&](const T* x, std::size_t n, std::size_t) { return loop(x, 0, factor, n); });
 }
 
 }  // namespace
@@ -163,16 +136,16 @@ Number dot(const View& a, const View& b, DType loop, Control& control) {
   return with_type(loop, [&](auto zero) -> Number {
     using T = decltype(zero);
     if (a.size == 0) return std::is_floating_point_v<T> ? Number(0.0) : Number(Wide());
-    return reduce_pairs<Part<T>, T>(
-        control, 2 * cost_of_reading<T>, a, b,
-        [](const T* x, const T* y, std::size_t n) { return widened(loops<T>().dot(x, y, n)); });
+    return reduce_arrays<Part<T>, T>(control, 2 * cost_of_reading<T>, a, b, [](const T* x, const T* y, std::size_t n) {
+      return widened(loops<T>().dot(x, y, n));
+    });
   });
 }
 
-Number minimum(const View& a, Control& control) { return value_of<Least>(a, control); }
-Number maximum(const View& a, Control& control) { return value_of<Greatest>(a, control); }
-std::size_t argmin(const View& a, Control& control) { return index_of<Least>(a, control); }
-std::size_t argmax(const View& a, Control& control) { return index_of<Greatest>(a, control); }
+Number minimum(const View& a, Control& control) { return value_of(a, true, control); }
+Number maximum(const View& a, Control& control) { return value_of(a, false, control); }
+std::size_t argmin(const View& a, Control& control) { return index_of(a, true, control); }
+std::size_t argmax(const View& a, Control& control) { return index_of(a, false, control); }
 
 std::size_t count_nonzero(const View& a, Control& control) {
   if (a.size == 0) return 0;
@@ -188,13 +161,13 @@ double squared_deviations(const View& a, Control& control) {
   if (a.size == 0) return 0;
   return with_float_type(a.dtype, [&](auto zero) {
     using T = decltype(zero);
-    const auto& loop = std::get<FloatLoops<T>>(tables().of_float).sum_of_squared_differences;
+    const auto loop = std::get<SumOfSquares<T>>(tables().sum_of_squares);
     // A leaf is read from memory once; the second time it is in the level-1 cache.
     return reduce_array<Moments, T>(control, 2 * cost_of_reading<T>, a, Order::any,
                                     [&](const T* x, std::size_t n, std::size_t) {
                                       const auto count = static_cast<double>(n);
                                       const double mean = loops<T>().sum(x, n) / count;
-                                      return Moments{count, mean, loop(x, mean, n)};
+                                      return Moments{count, mean, loop(x, mean, 1, n)};
                                     })
         .squares;
   });
@@ -220,11 +193,13 @@ double exact_sum(const View& a, Control& control) {
   constexpr double cost = 1.5;
   return with_float_type(a.dtype, [&](auto zero) {
     using T = decltype(zero);
-    return reduce_array<ExactSum, T>(control, cost, a, Order::any, [](const T* x, std::size_t n, std::size_t) {
-             ExactSum sum;
-             sum.add(x, n);
-             return sum;
-           }).value();
+    return reduce_array<ExactSum, T>(control, cost, a, Order::any,
+                                     [](const T* x, std::size_t n, std::size_t) {
+                                       ExactSum sum;
+                                       sum.add(x, n);
+                                       return sum;
+                                     })
+        .value();
   });
 }
 
@@ -234,11 +209,13 @@ double exact_dot(const View& a, const View& b, DType loop, Control& control) {
   return with_float_type(loop, [&](auto zero) {
     using T = decltype(zero);
     using Sum = std::conditional_t<sizeof(T) == 4, ExactSum, ExactDot>;
-    return reduce_pairs<Sum, T>(control, cost, a, b, [](const T* x, const T* y, std::size_t n) {
-             Sum sum;
-             sum.add_products(x, y, n);
-             return sum;
-           }).value();
+    return reduce_arrays<Sum, T>(control, cost, a, b,
+                                 [](const T* x, const T* y, std::size_t n) {
+                                   Sum sum;
+                                   sum.add_products(x, y, n);
+                                   return sum;
+                                 })
+        .value();
   });
 }
 

@@ -9,6 +9,7 @@
 
 #include "core/kernels.hpp"
 #include "core/kernels/reduction.hpp"
+#include "core/promotion.hpp"
 
 namespace core {
 namespace {
@@ -46,7 +47,7 @@ void add_up(const T* x, std::size_t n, double* sums, const Step& step) noexcept 
 
 template <class T>
 void scan_floats(const View& a, const View& out, Control& control) {
-  const Input<T> input(a, Order::c);
+  const Input input(a, dtype_of<T>, Order::c);
   const Walk walk(out, Order::c);
   const Sink sink(walk);
   const std::size_t segments = (a.size - 1) / segment + 1;
@@ -56,7 +57,8 @@ void scan_floats(const View& a, const View& out, Control& control) {
     alignas(64) T room[leaf_size];
     for (std::size_t i = chunk.begin; i < chunk.end; i += leaf_size) {
       const std::size_t n = std::min(leaf_size, chunk.end - i);
-      add_up(input.read(i, n, room), n, &before[i / segment], [](std::size_t, std::size_t, double) {});
+      add_up(static_cast<const T*>(input.read(i, n, room)), n, &before[i / segment],
+             [](std::size_t, std::size_t, double) {});
     }
   };
   if (segments > 1) {
@@ -77,9 +79,8 @@ void scan_floats(const View& a, const View& out, Control& control) {
       double unused[together];
       const double* const base = &before[i / segment];
       T* const y = sink.room(i, out_room);
-      add_up(input.read(i, n, room), n, unused, [&](std::size_t k, std::size_t s, double running) {
-        y[k] = static_cast<T>(base[s] + running);
-      });
+      add_up(static_cast<const T*>(input.read(i, n, room)), n, unused,
+             [&](std::size_t k, std::size_t s, double running) { y[k] = static_cast<T>(base[s] + running); });
       sink.commit(i, n, y);
     }
   };
@@ -95,10 +96,9 @@ struct Span {
   Int128 greatest = 0;
 };
 
-template <class T, class Result>
+template <class T>
 void scan_integers(const View& a, const View& out, Control& control) {
-  using Running = std::conditional_t<sizeof(T) < 8, std::int64_t, Int128>;
-  const Input<T> input(a, Order::c);
+  const Input input(a, dtype_of<T>, Order::c);
   const Walk walk(out, Order::c);
   const Sink sink(walk);
   std::vector<Span> spans((a.size - 1) / leaf_size + 1);
@@ -107,10 +107,10 @@ void scan_integers(const View& a, const View& out, Control& control) {
     alignas(64) T room[leaf_size];
     for (std::size_t i = chunk.begin; i < chunk.end; i += leaf_size) {
       const std::size_t n = std::min(leaf_size, chunk.end - i);
-      const T* x = input.read(i, n, room);
-      Running sum = 0;
-      Running least = 0;
-      Running greatest = 0;
+      const auto* x = static_cast<const T*>(input.read(i, n, room));
+      Int128 sum = 0;
+      Int128 least = 0;
+      Int128 greatest = 0;
       for (std::size_t k = 0; k < n; ++k) {
         sum += x[k];
         least = std::min(least, sum);
@@ -126,8 +126,7 @@ void scan_integers(const View& a, const View& out, Control& control) {
   Int128 total = 0;
   for (std::size_t s = 0; s < spans.size(); ++s) {
     Span& span = spans[s];
-    if (total + span.least < std::numeric_limits<Result>::min() ||
-        total + span.greatest > std::numeric_limits<Result>::max()) {
+    if (total + span.least < std::numeric_limits<T>::min() || total + span.greatest > std::numeric_limits<T>::max()) {
       throw std::overflow_error(std::string("cumsum() does not fit in ") + name_of(out.dtype) +
                                 " from an index between " + std::to_string(s * leaf_size) + " and " +
                                 std::to_string(std::min(a.size, (s + 1) * leaf_size) - 1) + " on");
@@ -138,15 +137,15 @@ void scan_integers(const View& a, const View& out, Control& control) {
   }
   auto scan = [&](const Chunk& chunk) {
     alignas(64) T room[leaf_size];
-    alignas(64) Result out_room[leaf_size];
+    alignas(64) T out_room[leaf_size];
     for (std::size_t i = chunk.begin; i < chunk.end; i += leaf_size) {
       const std::size_t n = std::min(leaf_size, chunk.end - i);
-      const T* x = input.read(i, n, room);
-      Result* const y = sink.room(i, out_room);
+      const auto* x = static_cast<const T*>(input.read(i, n, room));
+      T* const y = sink.room(i, out_room);
       auto running = static_cast<std::uint64_t>(spans[i / leaf_size].sum);
       for (std::size_t k = 0; k < n; ++k) {
         running += static_cast<std::uint64_t>(x[k]);
-        y[k] = static_cast<Result>(running);
+        y[k] = static_cast<T>(running);
       }
       sink.commit(i, n, y);
     }
@@ -158,16 +157,12 @@ void scan_integers(const View& a, const View& out, Control& control) {
 
 void cumsum(const View& a, const View& out, Control& control) {
   if (a.size == 0) return;
-  with_type(a.dtype, [&](auto zero) {
-    using T = decltype(zero);
-    if constexpr (std::is_floating_point_v<T>) {
-      scan_floats<T>(a, out, control);
-    } else if (out.dtype == DType::i8) {
-      scan_integers<T, std::int64_t>(a, out, control);
-    } else {
-      scan_integers<T, std::uint64_t>(a, out, control);
-    }
-  });
+  switch (loop_type(out.dtype)) {
+    case DType::f4: return scan_floats<float>(a, out, control);
+    case DType::f8: return scan_floats<double>(a, out, control);
+    case DType::u8: return scan_integers<std::uint64_t>(a, out, control);
+    default: return scan_integers<std::int64_t>(a, out, control);
+  }
 }
 
 }  // namespace core

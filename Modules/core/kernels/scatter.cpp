@@ -1,9 +1,13 @@
 // The shape of a scatter: each element adds one to the count that it chooses. Every thread counts in a table of its
 // own, and the tables are added up in the end.
+#include <algorithm>
 #include <cmath>
+#include <span>
+#include <vector>
 
 #include "core/kernels.hpp"
-#include "core/kernels/reduction.hpp"
+#include "core/kernels/input.hpp"
+#include "core/promotion.hpp"
 
 namespace core {
 namespace {
@@ -45,38 +49,36 @@ void count_bytes(const std::uint8_t* x, std::size_t n, std::int64_t* counts) noe
   }
 }
 
+template <class T, class Count>
+void count(const View& x, std::span<std::int64_t> counts, std::size_t table_size, Control& control, const Count& each) {
+  const Input input(x, dtype_of<T>, Order::any);
+  const Range range{.count = x.size, .grain = leaf_size, .cost = 0.5};
+  TablesOfCounts tables(control, range, table_size);
+  auto body = [&](const Chunk& chunk) {
+    constexpr std::size_t run = 8 * leaf_size / sizeof(T);
+    alignas(64) T room[run];
+    for (std::size_t i = chunk.begin; i < chunk.end; i += run) {
+      const std::size_t n = std::min(run, chunk.end - i);
+      each(static_cast<const T*>(input.read(i, n, room)), n, tables[chunk.participant]);
+    }
+  };
+  parallel_for(control, range, body);
+  tables.add_to(counts);
+}
+
 }  // namespace
 
 void bincount(const View& x, std::span<std::int64_t> counts, Control& control) {
   if (x.size == 0) return;
-  with_type(x.dtype, [&](auto zero) {
-    using T = decltype(zero);
-    if constexpr (std::is_integral_v<T>) {
-      constexpr std::size_t grain = sizeof(T) == 1 ? 8 * leaf_size : leaf_size;
-      const Input<T> input(x, Order::any);
-      const Range range{.count = x.size, .grain = grain, .cost = 0.5};
-      constexpr bool bytes = std::is_same_v<T, std::uint8_t>;
-      TablesOfCounts tables(control, range, bytes ? std::max<std::size_t>(counts.size(), 256) : counts.size());
-      auto body = [&](const Chunk& chunk) {
-        alignas(64) T room[leaf_size];
-        std::int64_t* const table = tables[chunk.participant];
-        for (std::size_t i = chunk.begin; i < chunk.end; i += grain) {
-          const std::size_t n = std::min(grain, chunk.end - i);
-          for (std::size_t j = i; j < i + n; j += leaf_size) {
-            const std::size_t count = std::min(leaf_size, i + n - j);
-            const T* const values = input.read(j, count, room);
-            if constexpr (bytes) {
-              count_bytes(values, count, table);
-            } else {
-              for (std::size_t k = 0; k < count; ++k) ++table[static_cast<std::size_t>(values[k])];
-            }
-          }
-        }
-      };
-      parallel_for(control, range, body);
-      tables.add_to(counts);
-    }
-  });
+  if (loop_type(x.dtype) == DType::u1) {
+    count<std::uint8_t>(x, counts, std::max<std::size_t>(counts.size(), 256), control, count_bytes);
+  } else {
+    // None is negative, so a u8 has the bits of an i8.
+    count<std::int64_t>(x, counts, counts.size(), control,
+                        [](const std::int64_t* values, std::size_t n, std::int64_t* table) {
+                          for (std::size_t k = 0; k < n; ++k) ++table[values[k]];
+                        });
+  }
 }
 
 void histogram(const View& a, std::span<const double> edges, bool uniform, std::span<std::int64_t> counts,
@@ -93,7 +95,7 @@ void histogram(const View& a, std::span<const double> edges, bool uniform, std::
   if (a.dtype == DType::f2) doubt *= 0x1p42;
   uniform = uniform && doubt < 0.25 && std::isfinite(per_bin) && bins < (std::size_t{1} << 30);
 
-  const Input<double> input(a, Order::any);
+  const Input input(a, DType::f8, Order::any);
   const Range range{.count = a.size, .grain = leaf_size, .cost = uniform ? 1.0 : 5.0 + std::log2(bins)};
   TablesOfCounts tables(control, range, bins);
   const auto find = core::tables().find_bins;
@@ -108,7 +110,7 @@ void histogram(const View& a, std::span<const double> edges, bool uniform, std::
     std::int64_t* const table = tables[chunk.participant];
     for (std::size_t i = chunk.begin; i < chunk.end; i += leaf_size) {
       const std::size_t n = std::min(leaf_size, chunk.end - i);
-      const double* const x = input.read(i, n, room);
+      const auto* const x = static_cast<const double*>(input.read(i, n, room));
       if (uniform) find(x, n, low, high, per_bin, doubt, found);
       for (std::size_t k = 0; k < n; ++k) {
         if (uniform && found[k] >= 0) {

@@ -65,20 +65,24 @@ double sum_of(std::size_t n, const Term& term) noexcept {
   constexpr std::size_t wide = width<double>;
   constexpr std::size_t vectors = lanes / wide;
   Vector<double> sums[vectors];
-  for (auto& sum : sums) sum = Vector<double>{} - 0.0;  // x + -0.0 is x, for -0.0 too
+#pragma GCC unroll 16
+  for (auto& sum : sums) sum = -Vector<double>{};  // x + -0.0 is x, for -0.0 too
   std::size_t i = 0;
   for (; i + lanes <= n; i += lanes) {
+#pragma GCC unroll 16
     for (std::size_t k = 0; k < vectors; ++k) sums[k] += term.vector(i + k * wide);
   }
-#pragma GCC unroll 16
-  for (std::size_t k = 0; k < vectors; ++k, i += wide) {
-    if (i + wide <= n) {
-      sums[k] += term.vector(i);
-    } else if (i < n) {
-      double rest[wide];
-      for (std::size_t j = 0; j < wide; ++j) rest[j] = i + j < n ? term.scalar(i + j) : -0.0;
-      sums[k] += load<Vector<double>>(rest);
+  if (i < n) {
+    double rest[lanes];
+    std::size_t k = 0;
+    for (; i + k + wide <= n; k += wide) {
+      const Vector<double> terms = term.vector(i + k);
+      __builtin_memcpy(rest + k, &terms, sizeof terms);
     }
+    for (; i + k < n; ++k) rest[k] = term.scalar(i + k);
+    for (; k < lanes; ++k) rest[k] = -0.0;
+#pragma GCC unroll 16
+    for (std::size_t v = 0; v < vectors; ++v) sums[v] += load<Vector<double>>(rest + v * wide);
   }
 #pragma GCC unroll 16
   for (std::size_t half = vectors / 2; half > 0; half /= 2) {
@@ -109,35 +113,23 @@ struct Products {
 };
 
 template <class T>
-struct SquaredDifferences {
+struct Squares {
   const T* a;
   double from;
-  Vector<double> vector(std::size_t i) const noexcept {
-    const Vector<double> difference = load_doubles(a + i) - from;
-    return difference * difference;
-  }
-  double scalar(std::size_t i) const noexcept { return (double{a[i]} - from) * (double{a[i]} - from); }
-};
-
-template <class T>
-struct ScaledSquares {
-  const T* a;
   double factor;
   Vector<double> vector(std::size_t i) const noexcept {
-    const Vector<double> scaled = load_doubles(a + i) * factor;
-    return scaled * scaled;
+    const Vector<double> x = (load_doubles(a + i) - from) * factor;
+    return x * x;
   }
-  double scalar(std::size_t i) const noexcept { return (double{a[i]} * factor) * (double{a[i]} * factor); }
+  double scalar(std::size_t i) const noexcept {
+    const double x = (double{a[i]} - from) * factor;
+    return x * x;
+  }
 };
 
 template <class T>
-double sum_of_squared_differences(const T* a, double from, std::size_t n) noexcept {
-  return sum_of(n, SquaredDifferences<T>{a, from});
-}
-
-template <class T>
-double sum_of_scaled_squares(const T* a, double factor, std::size_t n) noexcept {
-  return sum_of(n, ScaledSquares<T>{a, factor});
+double sum_of_squares(const T* a, double from, double factor, std::size_t n) noexcept {
+  return sum_of(n, Squares<T>{a, from, factor});
 }
 
 // ---- Sums of integers
@@ -230,6 +222,7 @@ T extreme(const T* a, std::size_t n) noexcept {
     for (V& v : bests) v = load<V>(a);
     Mask nans{};
     for (; i + vectors * width<T> <= n; i += vectors * width<T>) {
+#pragma GCC unroll 4
       for (std::size_t k = 0; k < vectors; ++k) {
         const V x = load<V>(a + i + k * width<T>);
         bests[k] = Order::before(x, bests[k]) ? x : bests[k];
@@ -255,7 +248,8 @@ T extreme(const T* a, std::size_t n) noexcept {
 }
 
 template <class T>
-std::size_t count_nonzero(const T* a, std::size_t n) noexcept {
+std::size_t count_nonzero(const void* x, std::size_t n) noexcept {
+  const auto* const a = static_cast<const T*>(x);
   // Counted in integers as wide as T, so that a comparison's mask can be added as it is; a byte counts to 127.
   using Count = std::conditional_t<
       sizeof(T) == 1, std::int8_t,
@@ -273,24 +267,28 @@ std::size_t count_nonzero(const T* a, std::size_t n) noexcept {
 
 // ---- Maps
 //
-// Integers are computed as unsigned, and no narrower than int: defined also where a result does not fit, which the
-// check before should have found, unless another thread changes the input meanwhile.
+// Integers are computed modulo a power of two: defined also where a result does not fit, which the check before should
+// have found, unless another thread changes the input meanwhile. So signed and unsigned ones share their loops.
 
 template <class T>
-struct ArithmeticOf {
+struct WrappingOf {
   using type = T;
 };
 template <class T>
   requires std::is_integral_v<T>
-struct ArithmeticOf<T> {
-  using type = std::common_type_t<std::make_unsigned_t<T>, unsigned>;
+struct WrappingOf<T> {
+  using type = std::make_unsigned_t<T>;
 };
 template <class T>
-using Arithmetic = typename ArithmeticOf<T>::type;
+using Wrapping = typename WrappingOf<T>::type;
 
+// No narrower than int, to which C++ would promote it: and signed overflow is undefined.
 template <class T>
-[[gnu::always_inline]] inline Arithmetic<T> wrap(T x) noexcept {
-  return static_cast<Arithmetic<T>>(x);
+[[gnu::always_inline]] inline auto wrap(T x) noexcept {
+  if constexpr (std::is_integral_v<T>)
+    return static_cast<std::common_type_t<std::make_unsigned_t<T>, unsigned>>(x);
+  else
+    return x;
 }
 
 template <class T>
@@ -442,7 +440,11 @@ struct Sqrt {
 };
 
 template <class Operation, class T>
-void map(T* out, const T* a, const T* b, const T* c, std::size_t n) noexcept {
+void map(void* y, const void* x0, const void* x1, const void* x2, std::size_t n) noexcept {
+  auto* const out = static_cast<T*>(y);
+  const auto* const a = static_cast<const T*>(x0);
+  const auto* const b = static_cast<const T*>(x1);
+  const auto* const c = static_cast<const T*>(x2);
   THREADMODULE_INDEPENDENT
   for (std::size_t i = 0; i < n; ++i) out[i] = Operation::apply(a[i], b[i], c[i]);
 }
@@ -463,10 +465,12 @@ struct Log {
 
 // Of functions that are written for vectors, four of them side by side.
 template <class Function, class T>
-void map_vectors(T* out, const T* a, const T*, const T*, std::size_t n) noexcept {
+void map_vectors(void* y, const void* x, const void*, const void*, std::size_t n) noexcept {
+  auto* const out = static_cast<T*>(y);
+  const auto* const a = static_cast<const T*>(x);
   using V = Vector<T>;
   constexpr std::size_t wide = width<T>;
-  const auto store = [&](std::size_t i, V x) { __builtin_memcpy(out + i, &x, sizeof x); };
+  const auto store = [&](std::size_t i, V v) { __builtin_memcpy(out + i, &v, sizeof v); };
   std::size_t i = 0;
   for (; i + 4 * wide <= n; i += 4 * wide) {
     V x0 = load<V>(a + i);
@@ -481,15 +485,18 @@ void map_vectors(T* out, const T* a, const T*, const T*, std::size_t n) noexcept
   }
   for (; i < n; i += wide) {
     const std::size_t rest = i + wide <= n ? wide : n - i;
-    V x = V{} + T{1};
-    __builtin_memcpy(&x, a + i, rest * sizeof(T));
-    Function::apply(x);
-    __builtin_memcpy(out + i, &x, rest * sizeof(T));
+    V last = V{} + T{1};
+    __builtin_memcpy(&last, a + i, rest * sizeof(T));
+    Function::apply(last);
+    __builtin_memcpy(out + i, &last, rest * sizeof(T));
   }
 }
 
 template <class Operation, class T>
-bool overflows(const T* a, const T* b, const T* c, std::size_t n) noexcept {
+bool overflows(const void* x0, const void* x1, const void* x2, std::size_t n) noexcept {
+  const auto* const a = static_cast<const T*>(x0);
+  const auto* const b = static_cast<const T*>(x1);
+  const auto* const c = static_cast<const T*>(x2);
   std::make_unsigned_t<T> any = 0;  // as wide as the elements, so that it vectorises
   for (std::size_t i = 0; i < n; ++i) {
     any = static_cast<std::make_unsigned_t<T>>(any | static_cast<T>(Operation::overflows(a[i], b[i], c[i])));
@@ -590,14 +597,15 @@ void stream(void* to, const void* from, std::size_t bytes) noexcept {
 template <class T>
 constexpr Loops<T> loops_of() noexcept {
   Loops<T> loops{};
-  const auto map_is = [&](Map operation, MapLoop<T> loop) { loops.map[static_cast<std::size_t>(operation)] = loop; };
-  map_is(Map::square, map<Square, T>);
+  const auto map_is = [&](Map operation, MapLoop loop) { loops.maps.map[static_cast<std::size_t>(operation)] = loop; };
+  using U = Wrapping<T>;
+  map_is(Map::square, map<Square, U>);
   map_is(Map::absolute, map<Absolute, T>);
-  map_is(Map::negative, map<Negative, T>);
-  map_is(Map::add, map<Add, T>);
-  map_is(Map::subtract, map<Subtract, T>);
-  map_is(Map::multiply, map<Multiply, T>);
-  map_is(Map::axpy, map<Axpy, T>);
+  map_is(Map::negative, map<Negative, U>);
+  map_is(Map::add, map<Add, U>);
+  map_is(Map::subtract, map<Subtract, U>);
+  map_is(Map::multiply, map<Multiply, U>);
+  map_is(Map::axpy, map<Axpy, U>);
   map_is(Map::clip, map<Clip, T>);
   if constexpr (std::is_floating_point_v<T>) {
     map_is(Map::divide, map<Divide, T>);
@@ -605,16 +613,16 @@ constexpr Loops<T> loops_of() noexcept {
     map_is(Map::exp, map_vectors<Exp, T>);
     map_is(Map::log, map_vectors<Log, T>);
   } else {
-    const auto overflow_is = [&](Map operation, OverflowLoop<T> loop) {
-      loops.overflow[static_cast<std::size_t>(operation)] = loop;
+    const auto overflow_is = [&](Map operation, OverflowLoop loop) {
+      loops.maps.overflows[static_cast<std::size_t>(operation)] = loop;
     };
     overflow_is(Map::square, overflows<Square, T>);
-    overflow_is(Map::absolute, overflows<Absolute, T>);
     overflow_is(Map::negative, overflows<Negative, T>);
     overflow_is(Map::add, overflows<Add, T>);
     overflow_is(Map::subtract, overflows<Subtract, T>);
     overflow_is(Map::multiply, overflows<Multiply, T>);
     overflow_is(Map::axpy, overflows<Axpy, T>);
+    if (std::is_signed_v<T>) overflow_is(Map::absolute, overflows<Absolute, T>);
   }
   if constexpr (std::is_same_v<T, std::uint8_t>) {
     map_is(Map::either, map<Either, T>);
@@ -624,13 +632,8 @@ constexpr Loops<T> loops_of() noexcept {
   loops.dot = dot<T>;
   loops.min = extreme<Less, T>;
   loops.max = extreme<Greater, T>;
-  loops.count_nonzero = count_nonzero<T>;
+  loops.count_nonzero = count_nonzero<U>;
   return loops;
-}
-
-template <class T>
-constexpr FloatLoops<T> float_loops_of() noexcept {
-  return {sum_of_squared_differences<T>, sum_of_scaled_squares<T>};
 }
 
 }  // namespace
@@ -642,7 +645,7 @@ constinit const Tables THREADMODULE_TABLES(THREADMODULE_TIER) = {
     {loops_of<std::int8_t>(), loops_of<std::int16_t>(), loops_of<std::int32_t>(), loops_of<std::int64_t>(),
      loops_of<std::uint8_t>(), loops_of<std::uint16_t>(), loops_of<std::uint32_t>(), loops_of<std::uint64_t>(),
      loops_of<float>(), loops_of<double>()},
-    {float_loops_of<float>(), float_loops_of<double>()},
+    {sum_of_squares<float>, sum_of_squares<double>},
     {pi, distances, squares},
     find_bins,
     stream,

@@ -38,17 +38,21 @@ inline constexpr std::size_t maps = 14;
 
 constexpr bool is_for_floats(Map map) noexcept { return map >= Map::divide; }
 
-template <class T>
-using MapLoop = void (*)(T* out, const T* a, const T* b, const T* c, std::size_t n);
+// The elements of a map's loops have no type here: so the code around them is compiled once, and not for each type.
+using MapLoop = void (*)(void* out, const void* a, const void* b, const void* c, std::size_t n);
 
 // Would an integer result not fit its type?
-template <class T>
-using OverflowLoop = bool (*)(const T* a, const T* b, const T* c, std::size_t n);
+using OverflowLoop = bool (*)(const void* a, const void* b, const void* c, std::size_t n);
+
+struct MapLoops {
+  MapLoop map[maps];
+  OverflowLoop overflows[maps];  // null for a map that cannot overflow, or of floats
+};
 
 // A sum of n <= leaf_size terms: of floats in double precision, of integers exact.
 template <class T>
-using Sum = std::conditional_t<std::is_floating_point_v<T>, double,
-                               std::conditional_t<sizeof(T) < 8, std::int64_t, Int128>>;
+using Sum =
+    std::conditional_t<std::is_floating_point_v<T>, double, std::conditional_t<sizeof(T) < 8, std::int64_t, Int128>>;
 template <class T>
 using ProductSum =
     std::conditional_t<std::is_floating_point_v<T>, double, std::conditional_t<sizeof(T) < 4, std::int64_t, Wide>>;
@@ -56,21 +60,17 @@ using ProductSum =
 // n > 0 elements, n <= leaf_size.
 template <class T>
 struct Loops {
-  MapLoop<T> map[maps];
-  OverflowLoop<T> overflow[maps];  // null for a map that cannot overflow, or of floats
+  MapLoops maps;
   Sum<T> (*sum)(const T* a, std::size_t n);
   ProductSum<T> (*dot)(const T* a, const T* b, std::size_t n);
   T (*min)(const T* a, std::size_t n);  // NaN, if there is one
   T (*max)(const T* a, std::size_t n);
-  std::size_t (*count_nonzero)(const T* a, std::size_t n);
+  std::size_t (*count_nonzero)(const void* a, std::size_t n);
 };
 
-// Loops that floats alone have.
+// The sum of ((a[i] - from) * factor)^2.
 template <class T>
-struct FloatLoops {
-  double (*sum_of_squared_differences)(const T* a, double from, std::size_t n);
-  double (*sum_of_scaled_squares)(const T* a, double factor, std::size_t n);
-};
+using SumOfSquares = double (*)(const T* a, double from, double factor, std::size_t n);
 
 // Terms that are computed, not read: term(first), term(first + 1), ...
 struct SeriesLoops {
@@ -83,7 +83,7 @@ struct Tables {
   std::tuple<Loops<std::int8_t>, Loops<std::int16_t>, Loops<std::int32_t>, Loops<std::int64_t>, Loops<std::uint8_t>,
              Loops<std::uint16_t>, Loops<std::uint32_t>, Loops<std::uint64_t>, Loops<float>, Loops<double>>
       of_type;
-  std::tuple<FloatLoops<float>, FloatLoops<double>> of_float;
+  std::tuple<SumOfSquares<float>, SumOfSquares<double>> sum_of_squares;
   SeriesLoops series;
   // Into which of the bins of equal width each x falls; -1 if that is not certain, or into none.
   void (*find_bins)(const double* x, std::size_t n, double low, double high, double per_bin, double doubt,

@@ -1,0 +1,35 @@
+// The elements of an array as a loop wants them: contiguous, aligned, native, of its type. Where they lie so, they are
+// read in place, else copied into a room of the caller's, piece by piece.
+#pragma once
+
+#include <cstddef>
+#include <optional>
+
+#include "core/strided.hpp"
+
+namespace core {
+
+class Input {
+ public:
+  // `view` outlives this. `loop`: a type that NumPy promotes the array's to.
+  Input(const View& view, DType loop, Order order) noexcept
+      : loop_(loop), data_(view.contiguous && view.dtype == loop ? static_cast<const char*>(view.data) : nullptr) {
+    if (data_ != nullptr) return;
+    walk_.emplace(view, order);
+    const Layout& layout = (*walk_)[0];
+    if (layout.contiguous && layout.dtype == loop) data_ = layout.data;
+  }
+
+  const void* read(std::size_t begin, std::size_t count, void* room) const noexcept {
+    if (data_ != nullptr) return data_ + begin * size_of(loop_);
+    gather((*walk_)[0], begin, count, loop_, room);
+    return room;
+  }
+
+ private:
+  DType loop_;
+  const char* data_;
+  std::optional<Walk> walk_;
+};
+
+}  // namespace core
