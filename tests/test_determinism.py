@@ -113,7 +113,7 @@ def test_again_and_again() -> None:
 
 
 def test_the_place_in_memory_does_not_matter() -> None:
-    """Neither the alignment nor, in one direction, the stride: what is added to what is a matter of the index alone."""
+    """Neither the alignment nor the stride; only backwards, what is added to what is another thing."""
     a = arguments("sum", "f8", 100_003, 1)[0]
     memory = np.empty(len(a) + 16)
     for kernel in ["sum", "mean", "norm", "var", "exact sum", "cumsum", "exp"]:

@@ -13,6 +13,7 @@ import pytest
 import threadmodule
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from reference import exact_sum
 from support import eventually, pool_workers
 
 CHUNK = 32 * 1024  # core::chunk_size: what one thread claims at a time
@@ -102,8 +103,8 @@ def test_dot_of_the_smallest_int64_needs_more_than_128_bits() -> None:
 def test_dot_of_floats(dtype: str, size: int) -> None:
     a, b = numbers(dtype, size, 1), numbers(dtype, size, 2)
     products = [fractions.Fraction(x) * fractions.Fraction(y) for x, y in zip(a.tolist(), b.tolist(), strict=True)]
-    allowed = 1e-15 * float(sum(map(abs, products)))
-    assert abs(threadmodule.dot(a, b, threads=2) - float(sum(products))) <= allowed
+    allowed = 1e-15 * float(exact_sum(map(abs, products)))
+    assert abs(threadmodule.dot(a, b, threads=2) - float(exact_sum(products))) <= allowed
 
 
 # square

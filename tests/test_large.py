@@ -76,30 +76,20 @@ def test_counts(sparse: np.ndarray) -> None:
     counts[0] = SIZE - len(ELEMENTS)
     counts[list(ELEMENTS.values())] = 1
     assert np.array_equal(threadmodule.bincount(sparse), counts)
-    counts, edges = map(np.asarray, threadmodule.histogram(sparse, 2))
-    assert counts.tolist() == [SIZE - 1, 1]
-    assert edges.tolist() == [0, 100, 200]
 
 
 def test_the_same_element_again_and_again(ones: np.ndarray) -> None:
-    assert threadmodule.sum(ones) == threadmodule.dot(ones, ones) == threadmodule.count_nonzero(ones) == len(ones)
-    assert threadmodule.sum(ones, exact=True) == len(ones)
-    assert threadmodule.argmax(ones) == threadmodule.argmin(ones) == 0
+    assert threadmodule.sum(ones) == threadmodule.dot(ones, ones) == len(ones)
+    assert threadmodule.argmax(ones) == 0
 
 
 def test_maps(sparse: np.ndarray) -> None:
     if available_memory() < 3 * SIZE:
         pytest.skip("too little memory for the results")
-    with mapping() as memory:
-        out = np.frombuffer(memory, "u1")
-        assert threadmodule.clip(sparse, 0, 7, out) is out
-        assert {place: int(out[place]) for place in ELEMENTS} == {place: min(x, 7) for place, x in ELEMENTS.items()}
-        assert np.count_nonzero(out) == len(ELEMENTS)
-        with pytest.raises(OverflowError, match=rf"^negative\(\) argument 'x' .*index {5}\b"):
-            threadmodule.negative(sparse, out)
-        sparse[5], sparse[2**31 - 1] = 0, 0
-        with pytest.raises(OverflowError, match=rf"^square\(\) argument 'x' holds 200 at index {2**31}\b"):
-            threadmodule.square(sparse, out)
-        sparse[5], sparse[2**31 - 1] = ELEMENTS[5], ELEMENTS[2**31 - 1]
-        assert np.count_nonzero(out) == len(ELEMENTS)
-        del out
+    out = np.frombuffer(mapping(), "u1")
+    assert threadmodule.clip(sparse, 0, 7, out) is out
+    assert {place: int(out[place]) for place in ELEMENTS} == {place: min(x, 7) for place, x in ELEMENTS.items()}
+    assert threadmodule.count_nonzero(out) == len(ELEMENTS)
+    with pytest.raises(OverflowError, match=rf"^square\(\) of 200 at index {2**31}\b"):
+        threadmodule.square(sparse, out)
+    assert threadmodule.count_nonzero(out) == len(ELEMENTS)

@@ -56,6 +56,10 @@ def long_calls() -> dict[str, tuple[tuple[Any, ...], dict[str, Any]]]:
     return found
 
 
+# What they count comes after a look at all elements, which is no progress.
+SILENT = ["histogram", "bincount", "bincount of bytes"]
+
+
 @contextlib.contextmanager
 def wide_memory() -> Iterator[Callable[[str], np.ndarray]]:
     """Memory for 64 GiB of results: the same 64 MiB of it again and again."""
@@ -75,7 +79,7 @@ def wide_memory() -> Iterator[Callable[[str], np.ndarray]]:
     file = os.memfd_create("results")
     try:
         os.truncate(file, size)
-        start = map(None, size * times, mmap.PROT_NONE, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | mmap.MAP_NORESERVE, -1)
+        start = map(None, size * times, 0, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | mmap.MAP_NORESERVE, -1)
         for i in range(times):
             map(start + i * size, size, mmap.PROT_READ | mmap.PROT_WRITE, mmap.MAP_SHARED | fixed, file)
         memory = (ctypes.c_ubyte * (size * times)).from_address(start)
@@ -284,7 +288,7 @@ def enough(n: int) -> None:
 
 
 @pytest.mark.parametrize("threads", [1, None])
-@pytest.mark.parametrize("name", long_calls())
+@pytest.mark.parametrize("name", [name for name in long_calls() if name not in SILENT])
 def test_an_exception_in_progress_ends_the_kernel(name: str, threads: int | None) -> None:
     args, kwargs = long_calls()[name]
     begin = time.monotonic()
@@ -363,17 +367,14 @@ def test_progress_in_a_thread() -> None:
     assert threading.get_ident() not in bar.idents
 
 
-def test_progress_of_a_kernel_that_is_a_target() -> None:
-    bar = Bar()
-    x = np.ones(3_000_000)
-    thread = threadmodule.Thread(target=threadmodule.sum, args=(x,), kwargs={"progress": bar.update})
+def test_no_progress_of_a_kernel_that_is_a_target() -> None:
+    """The thread that it runs in is not Python's."""
+    thread = threadmodule.Thread(target=threadmodule.sum, args=(np.ones(3),), kwargs={"progress": print})
+    with pytest.raises(TypeError, match=r"^sum\(\) argument 'progress' "):
+        thread.start()
+    thread = threadmodule.Thread(target=threadmodule.sum, args=(np.ones(3),), kwargs={"progress": None})
     thread.start()
-    assert thread.result() == bar.n == x.size
-    assert threading.get_ident() not in bar.idents
-    thread = threadmodule.Thread(target=threadmodule.pi, args=(2**62,), kwargs={"progress": enough})
-    thread.start()
-    with pytest.raises(Enough):
-        thread.result()
+    assert thread.result() == 3
 
 
 def test_many_threads_make_progress() -> None:
