@@ -13,6 +13,7 @@
 // Each iteration stands alone, also if out is a: a kernel may work in place.
 #if defined(__clang__)
 #define THREADMODULE_INDEPENDENT _Pragma("clang loop vectorize(assume_safety)")
+#pragma clang diagnostic ignored "-Wpass-failed"  // a map that has no vector instruction remains a loop
 #else
 #define THREADMODULE_INDEPENDENT _Pragma("GCC ivdep")
 #endif
@@ -429,8 +430,8 @@ struct Axpy {
 struct Clip {
   template <class T>
   static T apply(T a, T low, T high) noexcept {  // NaN, wherever it is, wins
-    const T raised = (a < low) | (low != low) ? low : a;
-    return (raised > high) | (high != high) ? high : raised;
+    const T raised = ((a < low) | (low != low)) ? low : a;
+    return ((raised > high) | (high != high)) ? high : raised;
   }
 };
 
@@ -521,9 +522,10 @@ bool overflows(const void* x0, const void* x1, const void* x2, std::size_t n) no
   const auto* const a = static_cast<const T*>(x0);
   const auto* const b = static_cast<const T*>(x1);
   const auto* const c = static_cast<const T*>(x2);
-  std::make_unsigned_t<T> any = 0;  // as wide as the elements, so that it vectorises
+  using Any = std::make_unsigned_t<T>;  // as wide as the elements, so that it vectorises
+  Any any = 0;
   for (std::size_t i = 0; i < n; ++i) {
-    any = static_cast<std::make_unsigned_t<T>>(any | static_cast<T>(Operation::overflows(a[i], b[i], c[i])));
+    any = static_cast<Any>(any | static_cast<Any>(Operation::overflows(a[i], b[i], c[i])));
   }
   return any != 0;
 }
