@@ -11,7 +11,10 @@
  *     class AtomicInt, AtomicReference, Queue, LifoQueue, PriorityQueue, SimpleQueue:
  *                                         # binding/sync/          what threads wait for
  *
- *     sum, square, dot, sum_of_squares, pi, do_math = ...          # the kernels, binding/kernels.cpp
+ *     sum, mean, min, max, argmin, argmax, dot, norm, var, count_nonzero = ...
+ *     square, sqrt, abs, negative, exp, log, add, subtract, multiply, divide, scale, axpy, clip = ...
+ *     cumsum, histogram, bincount = ...
+ *     sum_of_squares, pi, do_math = ...   # binding/kernels/       the kernels: reductions, maps, scans, series
  *
  *     def start_threads(n): ...           # below
  *     def cpu_count(): ...                # below
@@ -22,16 +25,19 @@
  *
  *     _C_API = ...                        # include/threadmodule.h, binding/capi.cpp
  *
- * Two houses stand behind it. core/ is C++20 without Python: threads, parking, parallel_for and the kernels' loops.
- * binding/ is what CPython sees. Read on, in this order:
+ * Two houses stand behind it. core/ is C++20 without Python: threads, parking, the pool and the kernels. binding/ is
+ * what CPython sees. Read on, in this order:
  *
- *     binding/reference.hpp   who owns a reference           core/parking.hpp    how a thread sleeps
- *     binding/boundary.hpp    how errors leave C++           core/thread.hpp     the life of a thread
- *     binding/detached.hpp    how the GIL is released        core/parallel.hpp   how work is cut up
- *     binding/buffer.hpp      how memory is borrowed         core/pool.hpp       who does it
- *     binding/call.hpp        what a call of a kernel is     core/kernels.hpp    what there is to compute, in kernels/
- *     binding/sync/waiting.hpp  how Python code waits        core/sync/monitor.hpp  what it waits at
- *     binding/sync/lock.cpp   the simplest of them           core/hand_off.hpp   how a wake wakes
+ *     binding/reference.hpp           who owns a reference        core/parking.hpp              how a thread sleeps
+ *     binding/boundary.hpp            how errors leave C++        core/thread.hpp               the life of a thread
+ *     binding/detached.hpp            how the GIL is released     core/parallel.hpp             how work is cut up
+ *     binding/buffer.hpp              how memory is borrowed      core/pool.hpp                 who works
+ *     binding/call.hpp                what a call of a kernel is  core/kernels.hpp              what there is to do
+ *     binding/kernels/reductions.cpp  the simplest of them        core/kernels/reduction.hpp    in which order
+ *     binding/kernels/maps.cpp        what arrays become          core/kernels/loops/loops.hpp  with which instructions
+ *     binding/array_object.hpp        what an Array is            core/strided.hpp              from any memory
+ *     binding/sync/waiting.hpp        how Python code waits       core/sync/monitor.hpp         what it waits at
+ *     binding/sync/lock.cpp           the simplest that does      core/hand_off.hpp             how a wake wakes
  */
 #include <unistd.h>
 
@@ -195,6 +201,8 @@ PyModuleDef module_def = {
     "    >>> a = array.array('d', range(1_000_000))\n"
     "    >>> threadmodule.sum(a)                               # on all cores\n"
     "    499999500000.0\n"
+    "    >>> threadmodule.sqrt(a)[4]                           # an Array\n"
+    "    2.0\n"
     "    >>> t = threadmodule.Thread(target=threadmodule.dot, args=(a, a))\n"
     "    >>> t.start(); t.result()                             # in one thread, beside this one\n"
     "    3.333328333335e+17\n",
