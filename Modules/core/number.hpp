@@ -31,7 +31,7 @@ using Number = std::variant<double, Wide>;
 // Rounded, if it is an integer of more than 53 bits; of one that has more than 128, nothing is right.
 inline double to_double(const Number& number) noexcept {
   if (const double* value = std::get_if<double>(&number)) return *value;
-  const auto& wide = std::get<Wide>(number);
+  const auto& wide = *std::get_if<Wide>(&number);
   return static_cast<double>(static_cast<Int128>((static_cast<UInt128>(wide.high) << 64) + wide.low));
 }
 

@@ -31,6 +31,7 @@ class Operand {
  public:
   void hold(const char* function, const char* argument, PyObject* object) {
     name_ = argument;
+    // NOLINTBEGIN(bugprone-branch-clone): what is exact is asked first, a subclass may have a buffer
     if (PyBool_Check(object)) {
       kind_ = Kind::boolean;
     } else if (PyLong_CheckExact(object)) {
@@ -50,6 +51,7 @@ class Operand {
       raise(PyExc_TypeError, "%s() argument '%s' must be a number or an object with the buffer protocol, not %s",
             function, argument, Py_TYPE(object)->tp_name);
     }
+    // NOLINTEND(bugprone-branch-clone)
     object_ = Ref::copy(object);
   }
 
@@ -105,7 +107,7 @@ class Operand {
       const long long value = PyLong_AsLongLongAndOverflow(index.get(), &overflow);
       if (overflow > 0 && std::is_same_v<T, std::uint64_t>) {
         const unsigned long long unsigned_value = PyLong_AsUnsignedLongLong(index.get());
-        if (unsigned_value != static_cast<unsigned long long>(-1) || PyErr_Occurred() == nullptr) {
+        if (unsigned_value != std::numeric_limits<unsigned long long>::max() || PyErr_Occurred() == nullptr) {
           return store(static_cast<T>(unsigned_value));
         }
         PyErr_Clear();

@@ -1,4 +1,5 @@
 // Running sums, and counts of values.
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <vector>
@@ -115,7 +116,7 @@ class BinCount final : public Call {
   }
   Ref result() const override {
     Ref array = new_vector(state_, DType::i8, counts_.size());
-    std::copy(counts_.begin(), counts_.end(), static_cast<std::int64_t*>(view_of(array.get()).data));
+    std::ranges::copy(counts_, static_cast<std::int64_t*>(view_of(array.get()).data));
     return array;
   }
   double cost() const noexcept override { return static_cast<double>(x_.view().size); }
@@ -158,7 +159,7 @@ class Histogram final : public Call {
   }
   Ref result() const override {
     Ref counts = new_vector(state_, DType::i8, counts_.size());
-    std::copy(counts_.begin(), counts_.end(), static_cast<std::int64_t*>(view_of(counts.get()).data));
+    std::ranges::copy(counts_, static_cast<std::int64_t*>(view_of(counts.get()).data));
     Ref edges = new_vector(state_, edge_type_, edges_.size());
     const core::Walk walk(view_of(edges.get()), core::Order::c);
     if (edge_type_ == DType::f8) {
