@@ -21,7 +21,7 @@ TOOLS = """
     data = bytearray([1]) * 3_000_000
 
     def work():
-        assert threadmodule.sum(data) == len(data)
+        assert abs(threadmodule.pi(10_000_000) - 3.14159265) < 1e-8
 
     def work_until(condition):
         def worked():
