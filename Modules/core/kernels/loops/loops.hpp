@@ -22,7 +22,7 @@ namespace core {
 
 #include "core/kernels/exp_log.hpp"
 
-namespace {  // NOLINT(misc-anonymous-namespace-in-header): no header, see above
+namespace {  // NOLINT(misc-anonymous-namespace-in-header): included by sources only
 
 // ---- Vectors
 
@@ -673,8 +673,8 @@ constexpr Loops<T> loops_of() noexcept {
 #define THREADMODULE_JOINED(a, b) a##b
 #define THREADMODULE_TABLES(tier) THREADMODULE_JOINED(tier, _tables)
 
+// NOLINTNEXTLINE(misc-definitions-in-headers): included by sources only
 constinit const Tables THREADMODULE_TABLES(THREADMODULE_TIER) = {
-    // NOLINT(misc-definitions-in-headers)
     {loops_of<std::int8_t>(), loops_of<std::int16_t>(), loops_of<std::int32_t>(), loops_of<std::int64_t>(),
      loops_of<std::uint8_t>(), loops_of<std::uint16_t>(), loops_of<std::uint32_t>(), loops_of<std::uint64_t>(),
      loops_of<float>(), loops_of<double>()},
