@@ -54,14 +54,18 @@ class Control {
   class Silence {
    public:
     explicit Silence(Control& control) noexcept
-        : control_(control), progress_(std::exchange(control.progress_, nullptr)) {}
-    ~Silence() { control_.progress_ = progress_; }
+        : control_(control), progress_(std::exchange(control.progress_, nullptr)), unreported_(control.unreported_) {}
+    ~Silence() {
+      control_.progress_ = progress_;
+      control_.unreported_ = unreported_;
+    }
     Silence(const Silence&) = delete;
     Silence& operator=(const Silence&) = delete;
 
    private:
     Control& control_;
     Progress progress_;
+    std::size_t unreported_;
   };
 
  private:

@@ -128,9 +128,9 @@ void scan_integers(const View& a, const View& out, Control& control) {
   for (std::size_t s = 0; s < spans.size(); ++s) {
     Span& span = spans[s];
     if (total + span.least < std::numeric_limits<T>::min() || total + span.greatest > std::numeric_limits<T>::max()) {
-      throw std::overflow_error(std::string("cumsum() argument 'a' has sums that do not fit in ") + name_of(out.dtype) +
-                                ", the first at an index from " + std::to_string(s * leaf_size) + " to " +
-                                std::to_string(std::min(a.size, (s + 1) * leaf_size) - 1));
+      throw std::overflow_error(std::string("cumsum() argument 'a' has a sum that does not fit in ") +
+                                name_of(out.dtype) + ", the first at an index from " + std::to_string(s * leaf_size) +
+                                " to " + std::to_string(std::min(a.size, (s + 1) * leaf_size) - 1));
     }
     const Int128 next = total + span.sum;
     span.sum = total;
