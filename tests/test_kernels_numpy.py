@@ -266,7 +266,7 @@ def test_cumsum(a: np.ndarray, data: st.DataObject, threads: int | None) -> None
         answer = np.cumsum(flat, dtype=object)
         limits = np.iinfo(dtype)
         if not all(limits.min <= x <= limits.max for x in answer):
-            with pytest.raises(OverflowError, match=r"^cumsum\(\) .*does not fit in u?int64"):
+            with pytest.raises(OverflowError, match=r"^cumsum\(\) argument 'a' has sums that do not fit in u?int64"):
                 threadmodule.cumsum(a, out, threads)
             assert not out.any()
             return
@@ -312,7 +312,7 @@ def test_histogram(a: np.ndarray, bins: int, range: tuple[int, int] | None, thre
     result = threadmodule.histogram(a, bins, range, threads)
     assert [type(part) for part in result] == [threadmodule.Array] * 2
     check_histogram(flat, *map(native, result))
-    assert np.allclose(result[1], edges, rtol=4 * np.finfo(edges.dtype).eps, atol=0)
+    assert np.allclose(result[1], edges, rtol=0, atol=4 * float(np.finfo(edges.dtype).eps) * float(np.abs(edges).max()))
     if a.dtype.newbyteorder("=") == np.dtype("f8"):
         assert_same(result[0], counts)
         assert_same(result[1], edges)
