@@ -62,8 +62,8 @@ else:
     if not any(map(switch, ("SANITIZE", "COVERAGE"))):
         link_args += ["-Wl,-x"] if sys.platform == "darwin" else ["-Wl,-s"]  # no symbols: half the size
         if has_static_runtime():
-            # To load libstdc++ takes longer than the rest of the import (0.9 of 1.7 ms). Of libgcc the process must have
-            # one only, by which pthread_exit unwinds too.
+            # To load libstdc++ takes as long as the rest of the import. Of libgcc the process must have one only, by
+            # which pthread_exit unwinds too.
             link_args += ["-static-libstdc++", "-Wl,--gc-sections"]
 if futex := switch("FUTEX"):
     compile_args += [f"-DTHREADMODULE_FUTEX={futex}"]

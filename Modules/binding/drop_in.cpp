@@ -26,6 +26,7 @@ Ref threading_attribute(const char* name) {
 std::vector<Ref> copy_of_references(State& state) {
   std::vector<Ref> references;
   const std::scoped_lock lock(state.registry->mutex);
+  references.reserve(state.started.references.size());
   for (const Ref& reference : state.started.references) references.push_back(Ref::copy(reference.get()));
   return references;
 }

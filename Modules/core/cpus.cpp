@@ -23,6 +23,7 @@ unsigned quota_in_cpus(double quota, double period) {
 using File = std::unique_ptr<std::FILE, int (*)(std::FILE*)>;
 File open(const std::string& path) { return {std::fopen(path.c_str(), "re"), std::fclose}; }
 
+// NOLINTBEGIN(bugprone-unchecked-string-to-number-conversion): the kernel writes numbers that a double can hold
 bool read_number(const std::string& path, double& number) {
   const File file = open(path);
   return file && std::fscanf(file.get(), "%lf", &number) == 1;
@@ -36,6 +37,7 @@ unsigned quota_v2(const std::string& group) {
   const bool limited = file && std::fscanf(file.get(), "%lf %lf", &quota, &period) == 2;  // "max" is no number
   return limited ? quota_in_cpus(quota, period) : 0;
 }
+// NOLINTEND(bugprone-unchecked-string-to-number-conversion)
 
 // cgroup v1: two files, and a quota of -1 for none.
 unsigned quota_v1(const std::string& group) {

@@ -6,8 +6,10 @@
 
 #include <array>
 #include <cstdint>
+#include <exception>
 #include <span>
 #include <string>
+#include <utility>
 
 #include "core/array.hpp"
 #include "core/kernels/loops/table.hpp"
@@ -50,9 +52,12 @@ double norm(const View& a, Control& control);
 // other overlaps it. Throws MapOverflow, before anything is written, if an integer result does not fit.
 void map(Map operation, DType loop, const View& out, std::span<const View> in, Control& control);
 
-struct MapOverflow {
-  std::size_t index;                  // of the first such element, in row-major order
-  std::array<std::string, 3> values;  // of the inputs
+struct MapOverflow : std::exception {
+  using Values = std::array<std::string, 3>;
+  MapOverflow(std::size_t i, Values v) : index(i), values(std::move(v)) {}
+
+  std::size_t index;  // of the first such element, in row-major order
+  Values values;      // of the inputs
 };
 
 // ---- Scans and scatters

@@ -488,6 +488,7 @@ void gather(const Layout& from, std::size_t begin, std::size_t count, DType to, 
 
 void scatter(const void* from, const Layout& to, std::size_t begin, std::size_t count) noexcept {
   const auto* in = static_cast<const char*>(from);
+  // NOLINTNEXTLINE(clang-analyzer-core.UndefinedBinaryOperatorResult): Walk has set it, which is not seen
   if (to.dtype != DType::b1 && to.dtype != DType::f2) return scatter_native(to, begin, count, in);
   char block[block_bytes];
   while (count > 0) {

@@ -8,6 +8,7 @@
 #include <span>
 #include <stdexcept>
 #include <string>
+#include <utility>
 
 #include "core/kernels.hpp"
 #include "core/platform.hpp"
@@ -73,7 +74,7 @@ bool goes_past_caches(const View& out, std::span<const View> in) noexcept {
 
 void run(MapLoop each, DType loop, double cost, const View& out, std::span<const View> in, Control& control) {
   std::array<View, Walk::max_arrays> all{out};
-  std::copy(in.begin(), in.end(), all.begin() + 1);
+  std::ranges::copy(in, all.begin() + 1);
   const Walk walk(std::span<const View>(all).first(1 + in.size()), Order::any);
   const Layout& to = walk[0];
   const Inputs inputs(walk, 1, in.size(), loop);
@@ -103,7 +104,7 @@ void run(MapLoop each, DType loop, double cost, const View& out, std::span<const
 bool run_contiguous(MapLoop each, DType loop, double cost, const View& out, std::span<const View> in,
                     Control& control) {
   const auto fits = [&](const View& view) { return view.contiguous && view.dtype == loop && view.size == out.size; };
-  if (!fits(out) || !std::all_of(in.begin(), in.end(), fits) || goes_past_caches(out, in)) return false;
+  if (!fits(out) || !std::ranges::all_of(in, fits) || goes_past_caches(out, in)) return false;
   const std::size_t width = size_of(loop);
   auto* const y = static_cast<char*>(out.data);
   std::array<const char*, max_inputs> x;
@@ -122,7 +123,7 @@ bool run_contiguous(MapLoop each, DType loop, double cost, const View& out, std:
 void refuse_overflow(OverflowLoop overflows, DType loop, double cost, const View& out, std::span<const View> in,
                      Control& control) {
   std::array<View, Walk::max_arrays> all{out};  // for its shape
-  std::copy(in.begin(), in.end(), all.begin() + 1);
+  std::ranges::copy(in, all.begin() + 1);
   const Walk walk(std::span<const View>(all).first(1 + in.size()), Order::c);
   const Inputs inputs(walk, 1, in.size(), loop);
   std::atomic<std::size_t> first{out.size};  // a block in which there is one, the first in the end
@@ -152,14 +153,14 @@ void refuse_overflow(OverflowLoop overflows, DType loop, double cost, const View
   for (; i + 1 < n && !overflows(x[0], x[1], x[2], 1); ++i) {
     for (const void*& operand : x) operand = static_cast<const char*>(operand) + size_of(loop);
   }
-  MapOverflow overflow{begin + i, {}};
+  MapOverflow::Values values;
   with_type(loop, [&](auto zero) {
     for (std::size_t k = 0; k < in.size(); ++k) {
       std::memcpy(&zero, x[k], sizeof zero);
-      overflow.values[k] = std::to_string(zero);
+      values[k] = std::to_string(zero);
     }
   });
-  throw overflow;
+  throw MapOverflow(begin + i, std::move(values));
 }
 
 }  // namespace

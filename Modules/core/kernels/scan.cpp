@@ -25,7 +25,7 @@ template <class T, class Step>
 void add_up(const T* x, std::size_t n, double* sums, const Step& step) noexcept {
   if (n == leaf_size) {
     double running[together];
-    for (std::size_t s = 0; s < together; ++s) running[s] = -0.0;  // x + -0.0 is x, for -0.0 too
+    for (double& sum : running) sum = -0.0;  // x + -0.0 is x, for -0.0 too
     for (std::size_t i = 0; i < segment; ++i) {
 #pragma GCC unroll 8
       for (std::size_t s = 0; s < together; ++s) {

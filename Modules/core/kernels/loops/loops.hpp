@@ -22,7 +22,7 @@ namespace core {
 
 #include "core/kernels/exp_log.hpp"
 
-namespace {
+namespace {  // NOLINT(misc-anonymous-namespace-in-header): included by sources only
 
 // ---- Vectors
 
@@ -41,6 +41,12 @@ template <class V, class T>
   V v;
   __builtin_memcpy(&v, from, sizeof v);
   return v;
+}
+
+// Of a number, or of each in a vector.
+template <class T>
+[[gnu::always_inline]] inline auto is_nan(T x) noexcept {
+  return x != x;  // NOLINT(misc-redundant-expression): a NaN is not
 }
 
 // So many doubles, whatever the width of T.
@@ -251,7 +257,7 @@ T extreme(const T* a, std::size_t n) noexcept {
       for (std::size_t k = 0; k < vectors; ++k) {
         const V x = load<V>(a + i + k * width<T>);
         bests[k] = Order::before(x, bests[k]) ? x : bests[k];
-        if constexpr (std::is_floating_point_v<T>) nans |= x != x;
+        if constexpr (std::is_floating_point_v<T>) nans |= is_nan(x);
       }
     }
     for (std::size_t k = 1; k < vectors; ++k) bests[0] = Order::before(bests[k], bests[0]) ? bests[k] : bests[0];
@@ -259,11 +265,11 @@ T extreme(const T* a, std::size_t n) noexcept {
       if (Order::before(bests[0][k], best)) best = bests[0][k];
       nan |= nans[k] != 0;
     }
-    nan |= bests[0][0] != bests[0][0];
+    nan |= is_nan(bests[0][0]);
   }
   for (; i < n; ++i) {
     if (Order::before(a[i], best)) best = a[i];
-    nan |= a[i] != a[i];
+    nan |= is_nan(a[i]);
   }
   if constexpr (std::is_floating_point_v<T>) {
     if (nan) return std::numeric_limits<T>::quiet_NaN();
@@ -430,8 +436,8 @@ struct Axpy {
 struct Clip {
   template <class T>
   static T apply(T a, T low, T high) noexcept {  // NaN, wherever it is, wins
-    const T raised = ((a < low) | (low != low)) ? low : a;
-    return ((raised > high) | (high != high)) ? high : raised;
+    const T raised = ((a < low) | is_nan(low)) ? low : a;
+    return ((raised > high) | is_nan(high)) ? high : raised;
   }
 };
 
@@ -689,6 +695,7 @@ constexpr Loops<T> loops_of() noexcept {
 #define THREADMODULE_JOINED(a, b) a##b
 #define THREADMODULE_TABLES(tier) THREADMODULE_JOINED(tier, _tables)
 
+// NOLINTNEXTLINE(misc-definitions-in-headers): included by sources only
 constinit const Tables THREADMODULE_TABLES(THREADMODULE_TIER) = {
     {loops_of<std::int8_t>(), loops_of<std::int16_t>(), loops_of<std::int32_t>(), loops_of<std::int64_t>(),
      loops_of<std::uint8_t>(), loops_of<std::uint16_t>(), loops_of<std::uint32_t>(), loops_of<std::uint64_t>(),

@@ -1,7 +1,7 @@
 // The loops of the kernels over contiguous elements, one table of them for each instruction set.
 //
-// loops.inl is compiled once per tier, each time in a namespace of its own, so that no instruction of a better tier
-// leaks into code that every CPU runs. To add a map: a name in Map, a struct in loops.inl, a line in its table.
+// loops.hpp is compiled once per tier, each time in a namespace of its own, so that no instruction of a better tier
+// leaks into code that every CPU runs. To add a map: a name in Map, a struct in loops.hpp, a line in its table.
 #pragma once
 
 #include <algorithm>
