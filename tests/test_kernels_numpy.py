@@ -266,7 +266,7 @@ def test_cumsum(a: np.ndarray, data: st.DataObject, threads: int | None) -> None
         answer = np.cumsum(flat, dtype=object)
         limits = np.iinfo(dtype)
         if not all(limits.min <= x <= limits.max for x in answer):
-            with pytest.raises(OverflowError, match=r"^cumsum\(\) argument 'a' has sums that do not fit in u?int64"):
+            with pytest.raises(OverflowError, match=r"^cumsum\(\) argument 'a' has a sum that does not fit in u?int64"):
                 threadmodule.cumsum(a, out, threads)
             assert not out.any()
             return
