@@ -12,19 +12,6 @@ namespace core {
 // for: kernels work on it as on float.
 enum class DType : unsigned char { b1, i1, i2, i4, i8, u1, u2, u4, u8, f2, f4, f8 };
 
-// Contiguous, aligned and in the machine's byte order; whoever makes one has checked that.
-struct ConstArray {
-  const void* data;
-  std::size_t size;  // in elements
-  DType dtype;
-};
-
-struct Array {
-  void* data;
-  std::size_t size;
-  DType dtype;
-};
-
 // As many as CPython's PyBUF_MAX_NDIM.
 inline constexpr int max_dims = 64;
 
