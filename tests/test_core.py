@@ -5,13 +5,46 @@ from __future__ import annotations
 import os
 import re
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parents[1]
 CORE = sorted((ROOT / "Modules" / "core").rglob("*.cpp"))
-FLAGS = ["-std=c++20", "-O1", "-g", "-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-Werror", "-I", ROOT / "Modules"]
+FLAGS = ["-std=c++20", "-O1", "-g1", "-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-Werror", "-I", ROOT / "Modules"]
+
+
+class Build:
+    """The objects of the core, compiled once for each set of flags."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.compiler = os.environ.get("CXX", "g++")
+        self.cores: dict[tuple[str, ...], list[Path]] = {}
+
+    def run(self, *arguments: str | Path) -> None:
+        subprocess.run([self.compiler, *FLAGS, *arguments], check=True)
+
+    def core(self, *flags: str) -> list[Path]:
+        if flags not in self.cores:
+            folder = self.folder / str(len(self.cores))
+            folder.mkdir()
+            objects = [folder / f"{number}.o" for number in range(len(CORE))]
+            with ThreadPoolExecutor(os.cpu_count()) as pool:
+                list(pool.map(lambda source, target: self.run(*flags, "-c", source, "-o", target), CORE, objects))
+            self.cores[flags] = objects
+        return self.cores[flags]
+
+    def program(self, name: str, *flags: str) -> Path:
+        program = self.folder / f"{name} {' '.join(flags)}".replace("/", "")
+        self.run(*flags, "-pthread", ROOT / "tests" / "core" / f"{name}.cpp", *self.core(*flags), "-o", program)
+        return program
+
+
+@pytest.fixture(scope="module")
+def build(tmp_path_factory: pytest.TempPathFactory) -> Build:
+    return Build(tmp_path_factory.mktemp("core"))
 
 
 @pytest.mark.parametrize("sanitizer", [None, "address,undefined", "thread"])
@@ -28,12 +61,9 @@ FLAGS = ["-std=c++20", "-O1", "-g", "-Wall", "-Wextra", "-Wconversion", "-Wshado
     ],
     ids=["core", "exact", "pool", "pool without futex", "strided", "sync", "sync without futex"],
 )
-def test_core(name: str, flags: list[str], output: str, sanitizer: str | None, tmp_path: Path) -> None:
-    program = tmp_path / name
+def test_core(name: str, flags: list[str], output: str, sanitizer: str | None, build: Build) -> None:
     instrument = [f"-fsanitize={sanitizer}", "-fno-sanitize-recover=all"] if sanitizer else []
-    compiler = os.environ.get("CXX", "g++")
-    sources = [*CORE, ROOT / "tests" / "core" / f"{name}.cpp"]
-    subprocess.run([compiler, *FLAGS, *flags, *instrument, "-pthread", *sources, "-o", program], check=True)
+    program = build.program(name, *flags, *instrument)
     # TSan wants its shadow memory where address space layout randomization may have put something else.
     run = ["setarch", "-R", program] if sanitizer == "thread" else [program]
     done = subprocess.run(run, capture_output=True, text=True, timeout=300, check=False)

@@ -82,6 +82,9 @@ inline void set_raised_exception(PyObject* exception) noexcept {
 #endif
 }
 
+// 3.13: the dummies that threading makes for foreign threads go with these.
+inline constexpr bool threading_keeps_dummies = PY_VERSION_HEX < 0x030D0000;
+
 // 3.13: queues can be shut down.
 inline constexpr bool queue_has_shutdown = PY_VERSION_HEX >= 0x030D0000;
 

@@ -63,15 +63,14 @@ void set_hooks() {
   }
 }
 
-// Before 3.13, the dummy that threading.current_thread() has made for this thread would be alive for ever.
+// The dummy that threading.current_thread() has made for this thread.
 void forget_dummy() {
-#if PY_VERSION_HEX < 0x030D0000
+  if (!threading_keeps_dummies) return;
   const Ref name = own(PyUnicode_FromString("threading"));
   const Ref threading(PyImport_GetModule(name.get()));
   if (!threading) return;
   const Ref known = own(PyObject_GetAttrString(threading.get(), "_active"));
   own(PyObject_CallMethod(known.get(), "pop", "kO", PyThread_get_thread_ident(), Py_None));
-#endif
 }
 
 // What the POSIX thread of a Python target does, attached.
