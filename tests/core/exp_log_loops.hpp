@@ -32,10 +32,10 @@ void map(const Lane<V>* x, Lane<V>* y, std::size_t count, F f) {
 
 template <int size, class T>
 void exp_map(const T* x, T* y, std::size_t count) {
-  map<typename Vector<T, size>::Type>(x, y, count, [](auto&... v) { exp_in_place(v...); });
+  map<typename Register<T, size>::Type>(x, y, count, [](auto&... v) { exp_in_place(v...); });
 }
 
 template <int size, class T>
 void log_map(const T* x, T* y, std::size_t count) {
-  map<typename Vector<T, size>::Type>(x, y, count, [](auto&... v) { log_in_place(v...); });
+  map<typename Register<T, size>::Type>(x, y, count, [](auto&... v) { log_in_place(v...); });
 }
