@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import mmap
 import os
 import signal
 import subprocess
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 LINUX = sys.platform.startswith("linux")
+MAP_NORESERVE = getattr(mmap, "MAP_NORESERVE", 0x4000)  # Python has the name since 3.13
 FREE_THREADED = not getattr(sys, "_is_gil_enabled", lambda: True)()
 
 

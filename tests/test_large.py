@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import threadmodule
-from support import LINUX
+from support import LINUX, MAP_NORESERVE
 
 pytestmark = pytest.mark.skipif(sys.maxsize < 2**62 or not LINUX, reason="no address space")
 
@@ -18,13 +18,9 @@ SIZE = 2**31 + 2**20 + 5
 ELEMENTS = {5: 1, 2**31 - 1: 2, 2**31: 200, 2**31 + 7: 3, SIZE - 1: 9}
 
 
-# Python has a name for it since 3.13.
-NORESERVE = getattr(mmap, "MAP_NORESERVE", 0x4000)
-
-
 def mapping() -> mmap.mmap:
     try:
-        return mmap.mmap(-1, SIZE, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | NORESERVE)
+        return mmap.mmap(-1, SIZE, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | MAP_NORESERVE)
     except (OSError, MemoryError) as error:
         pytest.skip(f"no address space: {error}")
 

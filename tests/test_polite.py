@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 import threadmodule
 from reference import MAPS, REDUCTIONS, calls
-from support import LINUX, interrupt
+from support import LINUX, MAP_NORESERVE, interrupt
 
 # Work for minutes without the memory for it: the same elements again and again.
 MINUTES = 1 << 37
@@ -79,7 +79,7 @@ def wide_memory() -> Iterator[Callable[[str], np.ndarray]]:
     file = os.memfd_create("results")
     try:
         os.truncate(file, size)
-        start = map(None, size * times, 0, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | mmap.MAP_NORESERVE, -1)
+        start = map(None, size * times, 0, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | MAP_NORESERVE, -1)
         for i in range(times):
             map(start + i * size, size, mmap.PROT_READ | mmap.PROT_WRITE, mmap.MAP_SHARED | fixed, file)
         memory = (ctypes.c_ubyte * (size * times)).from_address(start)
