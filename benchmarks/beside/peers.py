@@ -193,16 +193,16 @@ class Limits:
     """What the machine can do, from limits.cpp."""
 
     def __init__(self) -> None:
-        self.library = ctypes.CDLL(str(compiled(HERE / "limits.cpp")))
-        self.library.seconds.restype = ctypes.c_double
+        self.lib = ctypes.CDLL(str(compiled(HERE / "limits.cpp")))
+        self.lib.seconds.restype = ctypes.c_double
         a_b_out = [ctypes.c_void_p] * 3
-        self.library.seconds.argtypes = [ctypes.c_size_t, ctypes.c_uint, *a_b_out, ctypes.c_size_t, ctypes.c_long]
-        self.kinds = kinds_of(self.library)
+        self.lib.seconds.argtypes = [ctypes.c_size_t, ctypes.c_uint, *a_b_out, ctypes.c_size_t, ctypes.c_long]
+        self.kinds = kinds_of(self.lib)
 
     def seconds(self, kind: str, threads: int, n: int, repeat: int, *arrays: np.ndarray[Any, Any] | None) -> float:
         """Of one pass, the mean of so many. arrays: a, b, out."""
         pointers = [None if array is None else array.ctypes.data for array in arrays]
-        spent: float = self.library.seconds(self.kinds.index(kind), threads, *pointers, n, repeat)
+        spent: float = self.lib.seconds(self.kinds.index(kind), threads, *pointers, n, repeat)
         return spent
 
 
@@ -215,15 +215,15 @@ class ForkJoin:
     """A library of fork_join.cpp. missed: how often the other thread was not there."""
 
     def __init__(self, path: Path) -> None:
-        self.library = ctypes.CDLL(str(path))
-        self.library.fork_join.restype = ctypes.c_double
-        self.library.fork_join.argtypes = [ctypes.c_size_t, ctypes.c_long, ctypes.POINTER(ctypes.c_long)]
-        self.kinds = kinds_of(self.library)
+        self.lib = ctypes.CDLL(str(path))
+        self.lib.fork_join.restype = ctypes.c_double
+        self.lib.fork_join.argtypes = [ctypes.c_size_t, ctypes.c_long, ctypes.POINTER(ctypes.c_long)]
+        self.kinds = kinds_of(self.lib)
         self.calls = self.missed = 0
 
     def seconds(self, kind: str, repeat: int) -> float:
         missed = ctypes.c_long()
-        spent: float = self.library.fork_join(self.kinds.index(kind), repeat, ctypes.byref(missed))
+        spent: float = self.lib.fork_join(self.kinds.index(kind), repeat, ctypes.byref(missed))
         self.calls, self.missed = self.calls + repeat, self.missed + missed.value
         return spent
 
