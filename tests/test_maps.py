@@ -585,3 +585,26 @@ def test_numbers_that_are_none(wrong: Any) -> None:
     if wrong is not None:
         with pytest.raises(TypeError, match=rf"^clip\(\) argument 'max' must be .*, not {kind}"):
             threadmodule.clip(x, 0, wrong)
+
+
+# Past the caches
+
+
+@pytest.mark.parametrize("dtype", ["f4", "f8", "u1"])
+@pytest.mark.parametrize("offset", [0, 1, 7, 63])  # elements behind where a cache line begins
+def test_outputs_larger_than_the_caches(dtype: str, offset: int) -> None:
+    """They are written in pieces that end where cache lines do; operands that are one number take part in that."""
+    size = 70_000_000 // np.dtype(dtype).itemsize + 3
+    room = np.zeros(size + 128, dtype)
+    begin = offset - room.ctypes.data % 64 // room.itemsize % (64 // room.itemsize) + 64
+    out = room[begin : begin + size]
+    a = np.arange(size, dtype="u4").astype(dtype) & 1 if dtype == "u1" else np.arange(size).astype(dtype)
+    for threads in (1, 2):
+        out[:] = 99
+        threadmodule.multiply(a, 2, out=out, threads=threads)
+        np.testing.assert_array_equal(out, a * a.dtype.type(2))
+        assert not room[:begin].any()
+        assert not room[begin + size :].any()
+    b = a[::-1]
+    threadmodule.add(a, b, out=out)
+    np.testing.assert_array_equal(out, a + b)

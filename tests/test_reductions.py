@@ -142,6 +142,10 @@ def test_infinities(dtype: str) -> None:
     assert picks(a) == [-math.inf, math.inf, 2, 1]
     assert picks(np.full(1000, math.inf, dtype)) == [math.inf, math.inf, 0, 0]
     assert picks(np.full(1000, -math.inf, dtype)) == [-math.inf, -math.inf, 0, 0]
+    both = np.resize(np.array([math.inf, -math.inf, 3], dtype), 1000)  # their sum is NaN, and none of them is
+    assert picks(both) == [-math.inf, math.inf, 1, 0]
+    both[-1] = math.nan
+    assert picks(both)[2:] == [999, 999]
 
 
 @pytest.mark.parametrize("dtype", INTS)
@@ -197,7 +201,9 @@ def test_errors_are_no_larger_than_numpys(name: str, offset: float) -> None:
     """The root of the mean of their squares; that of so many differs by chance, but not by much."""
     ours, numpys = 0.0, 0.0
     for seed in range(100):
-        a = np.random.default_rng(seed).standard_normal(50_000) + offset
+        random = np.random.default_rng(seed)
+        # Of any size: sums of 2^k squares with a mean of 1 lie where the distance between two doubles changes.
+        a = (random.standard_normal(50_000) + offset) * random.uniform(1, 2)
         wide = a.astype(np.longdouble)
         answers = {
             "sum": (math.fsum(a), np.sum(a)),

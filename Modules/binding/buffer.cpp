@@ -1,8 +1,10 @@
 #include "binding/buffer.hpp"
 
+#include <array>
 #include <bit>
 #include <cstdint>
 #include <cstring>
+#include <string_view>
 
 #include "binding/errors.hpp"
 
@@ -17,73 +19,63 @@ struct Element {
   bool swapped = false;
 };
 
-// What a struct-module format of one number means: an optional byte order, an optional count of 1, a letter. The letter
-// tells the kind, the exporter's itemsize the width: `l` has 4 bytes or 8, depending on prefix and machine.
-Element element_of(const char* format, Py_ssize_t itemsize) noexcept {
+// What the struct module's letter of a number means.
+struct Letter {
+  unsigned char first = 0;   // the DType of one byte, of which those of 2, 4 and 8 bytes are the next
+  unsigned char widths = 0;  // of those, the ones that there are: 1 | 2 | 4 | 8
+};
+
+constexpr std::array<Letter, 128> letters = [] {
+  std::array<Letter, 128> all{};
+  const auto set = [&all](std::string_view of, core::DType first, int offset, int widths) {
+    for (const char letter : of) {
+      all[static_cast<unsigned char>(letter)] = {static_cast<unsigned char>(static_cast<int>(first) - offset),
+                                                 static_cast<unsigned char>(widths)};
+    }
+  };
   using core::DType;
+  set("?", DType::b1, 0, 1);
+  set("bhilqn", DType::i1, 0, 1 | 2 | 4 | 8);  // `l` has 4 bytes or 8, depending on prefix and machine
+  set("BHILQN", DType::u1, 0, 1 | 2 | 4 | 8);
+  set("e", DType::f2, 1, 2);
+  set("f", DType::f2, 1, 4);
+  set("d", DType::f2, 1, 8);
+  return all;
+}();
+
+// Of a format of one number: an optional byte order, an optional count of 1, a letter.
+Element element_of(const char* format, Py_ssize_t itemsize) noexcept {
+  constexpr bool native = std::endian::native == std::endian::big;
   if (format == nullptr) format = "B";  // what the protocol says NULL means
-  bool big = std::endian::native == std::endian::big;
-  switch (*format) {
-    case '<':
-      big = false;
-      ++format;
-      break;
-    case '>':
-    case '!':
-      big = true;
-      ++format;
-      break;
-    case '@':
-    case '=':
-    case '^': ++format; break;
-    default: break;
+  bool big = native;
+  if (format[0] != '\0' && format[1] != '\0') {
+    if (*format == '<') big = false;
+    if (*format == '>' || *format == '!') big = true;
+    if (std::strchr("<>!@=^", *format) != nullptr) ++format;
+    if (*format == '1') ++format;
+    if (format[0] == '\0' || format[1] != '\0') return {};
   }
-  if (*format == '1') ++format;
-  if (format[0] == '\0' || format[1] != '\0') return {};
-  const bool swapped = itemsize > 1 && big != (std::endian::native == std::endian::big);
-  const auto by_width = [&](DType narrowest) -> Element {
-    if (itemsize != 1 && itemsize != 2 && itemsize != 4 && itemsize != 8) return {};
-    const int doublings = std::countr_zero(static_cast<unsigned>(itemsize));
-    return {true, static_cast<DType>(static_cast<int>(narrowest) + doublings), swapped};
-  };
-  const auto just = [&](DType dtype) -> Element {
-    return {static_cast<std::size_t>(itemsize) == core::size_of(dtype), dtype, swapped};
-  };
-  switch (*format) {
-    case 'd': return just(DType::f8);
-    case 'f': return just(DType::f4);
-    case 'e': return just(DType::f2);
-    case '?': return just(DType::b1);
-    case 'b':
-    case 'h':
-    case 'i':
-    case 'l':
-    case 'q':
-    case 'n': return by_width(DType::i1);
-    case 'B':
-    case 'H':
-    case 'I':
-    case 'L':
-    case 'Q':
-    case 'N': return by_width(DType::u1);
-    default: return {};
-  }
+  const auto code = static_cast<unsigned char>(*format);
+  if (code >= letters.size() || itemsize <= 0 || itemsize > 8) return {};
+  const auto width = static_cast<unsigned>(itemsize);
+  if ((width & (width - 1)) != 0 || (letters[code].widths & width) == 0) return {};
+  return {true, static_cast<core::DType>(letters[code].first + std::countr_zero(width)), width > 1 && big != native};
 }
 
 }  // namespace
 
 Buffer::Buffer(const char* function, const char* argument, PyObject* object, Access access) {
   const char* type = Py_TYPE(object)->tp_name;
-  if (PyObject_CheckBuffer(object) == 0) {
-    raise(PyExc_TypeError,
-          "%s() argument '%s' must be an object with the buffer protocol (bytearray, array, memoryview, mmap, NumPy "
-          "array, ...), not %s",
-          function, argument, type);
-  }
   // The most general requests: what a kernel does not take is refused below, in our own words. So if it is refused to
   // be written, it is asked for what can be read.
   bool refused = false;
   if (PyObject_GetBuffer(object, &buffer_, access == write ? PyBUF_FULL : PyBUF_FULL_RO) < 0) {
+    if (PyObject_CheckBuffer(object) == 0) {
+      raise(PyExc_TypeError,
+            "%s() argument '%s' must be an object with the buffer protocol (bytearray, array, memoryview, mmap, NumPy "
+            "array, ...), not %s",
+            function, argument, type);
+    }
     if (access == read || PyErr_ExceptionMatches(PyExc_Exception) == 0) throw PythonError();
     PyErr_Clear();
     if (PyObject_GetBuffer(object, &buffer_, PyBUF_FULL_RO) < 0) throw PythonError();
@@ -138,7 +130,7 @@ void Buffer::describe(const char* function, const char* argument, const char* ty
       raise(PyExc_OverflowError, "%s() argument '%s' must have fewer than 2**63 bytes", function, argument);
     }
   }
-  const bool aligned = reinterpret_cast<std::uintptr_t>(buffer_.buf) % static_cast<std::size_t>(itemsize) == 0;
+  const bool aligned = (reinterpret_cast<std::uintptr_t>(buffer_.buf) & static_cast<std::size_t>(itemsize - 1)) == 0;
   view_ = {.data = buffer_.buf,
            .size = size,
            .dtype = element.dtype,

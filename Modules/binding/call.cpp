@@ -5,13 +5,6 @@
 #include "core/thread.hpp"
 
 namespace binding {
-namespace {
-
-// To take the GIL back from a thread that computes costs a switch interval, 5 ms. Work that is shorter than this, in
-// nanoseconds, is not worth that.
-constexpr double worth_detaching = 30'000;
-
-}  // namespace
 
 Call::Call(const KernelDef& def, const Arguments& arguments) {
   PyObject* number = arguments[def.threads];
@@ -30,13 +23,9 @@ Call::Call(const KernelDef& def, const Arguments& arguments) {
   }
 }
 
-void run_now(Call& call) {
-  core::Control control;
-  control.threads = call.threads;
+void run_detached(Call& call, core::Control& control) {
   if (call.progress) {
     detached_with_progress(control, call.progress.get(), [&] { call.run(control); });
-  } else if (call.cost() < worth_detaching) {
-    call.run(control);
   } else {
     detached_with_signals(control, [&] { call.run(control); });
   }

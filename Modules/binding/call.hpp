@@ -46,13 +46,24 @@ struct KernelDef {
   std::shared_ptr<Call> (*prepare)(const KernelDef&, const Arguments&);  // to be run later, in another thread
 };
 
-// Runs a call in the thread that makes it, on the cores that it is worth. Attached.
-void run_now(Call& call);
+// To take the GIL back from a thread that computes costs a switch interval, 5 ms. Work that is shorter than this, in
+// nanoseconds, is not worth that.
+inline constexpr double worth_detaching = 30'000;
 
+// Work that is worth it: without the GIL, and it can be interrupted and watched.
+void run_detached(Call& call, core::Control& control);
+
+// In the thread that makes the call, on the cores that it is worth.
 template <class C>
 Ref call_now(const KernelDef& def, const Arguments& arguments) {
   C call(def, arguments);
-  run_now(call);
+  core::Control control;
+  control.threads = call.threads;
+  if (!call.progress && call.cost() < worth_detaching) {
+    call.run(control);
+  } else {
+    run_detached(call, control);
+  }
   return call.result();
 }
 

@@ -91,6 +91,15 @@ inline constexpr bool queue_has_shutdown = PY_VERSION_HEX >= 0x030D0000;
 // 3.14: a thread that wants to attach too late sleeps, and is not ended by pthread_exit (see thread_exit.hpp).
 inline constexpr bool thread_exit_unwinds = PY_VERSION_HEX < 0x030E0000;
 
+// 3.13: a public and quick way to ask whether this thread is attached. Before, the quick ways do not know of threads.
+inline bool is_attached() noexcept {
+#if PY_VERSION_HEX >= 0x030D0000
+  return PyThreadState_GetUnchecked() != nullptr;
+#else
+  return PyGILState_Check() != 0;
+#endif
+}
+
 // 3.13: what a weak reference refers to, as a new reference; NULL if that is gone.
 inline PyObject* weak_reference_target(PyObject* reference) noexcept {
 #if PY_VERSION_HEX >= 0x030D0000

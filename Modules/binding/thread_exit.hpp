@@ -27,7 +27,7 @@ decltype(auto) unless_ended(F&& calls) noexcept {
 }
 
 // May destructors release what they hold? Not while pthread_exit runs them; then it goes with the process.
-inline bool may_release() noexcept { return !thread_exit_unwinds || PyGILState_Check() != 0; }
+inline bool may_release() noexcept { return !thread_exit_unwinds || is_attached(); }
 
 // Py_XDECREF for destructors.
 inline void drop(PyObject* object) noexcept {

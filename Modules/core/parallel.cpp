@@ -18,7 +18,7 @@ constexpr auto poll_interval = milliseconds(10);
 constexpr auto report_interval = milliseconds(50);
 
 // Nanoseconds of work on one thread, found by benchmarks/fork_join.py.
-constexpr double worth_a_fork = 2'000;     // with a worker that spins; and as much for each further one
+constexpr double worth_a_fork = 1'000;     // with a worker that spins; and as much for each further one
 constexpr double worth_a_wake = 80'000;    // of a sleeping one
 constexpr double longest_chunk = 250'000;  // Ctrl-C is noticed soon, even if the cost is underestimated many times
 constexpr double shortest_chunk = 1'000;

@@ -25,7 +25,8 @@ int dims_of(std::span<const View> arrays) noexcept {
 }  // namespace
 
 std::optional<Shape> broadcast(std::span<const View> arrays) {
-  Shape shape;
+  std::optional<Shape> result(std::in_place);
+  Shape& shape = *result;
   shape.ndim = dims_of(arrays);
   bool empty = false;
   bool too_many = false;
@@ -49,7 +50,7 @@ std::optional<Shape> broadcast(std::span<const View> arrays) {
   } else if (too_many || shape.size > PTRDIFF_MAX) {
     throw std::bad_alloc();
   }
-  return shape;
+  return result;
 }
 
 // Overlap

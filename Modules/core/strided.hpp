@@ -45,6 +45,7 @@ struct Shape {
   int ndim = 0;
   std::size_t size = 1;
   std::ptrdiff_t lengths[max_dims];
+  Shape() noexcept {}  // NOLINT(modernize-use-equals-default): that one would clear all lengths
 };
 
 // The shape that the arrays have together by NumPy's rules: axes are matched from the last one on, and a length of 1

@@ -3,6 +3,7 @@
 #include <array>
 #include <atomic>
 #include <cstddef>
+#include <cstdint>
 #include <cstring>
 #include <optional>
 #include <span>
@@ -19,6 +20,11 @@ namespace {
 
 // What is copied on its way: as much as several arrays have room for in a level-1 cache.
 constexpr std::size_t block = 1024;
+
+// What is computed at a time before it is written past the caches, in bytes: whole cache lines, and so few that reading
+// and writing take turns quickly. On two threads an out-of-place map of 256 MB is 1.36 times as fast as memcpy with
+// 512 bytes, 1.29 times with 2 KB, no faster with 8 KB.
+constexpr std::size_t streamed = 512;
 constexpr std::size_t max_inputs = 3;
 
 struct alignas(64) Room {
@@ -35,8 +41,7 @@ class Inputs {
 
   struct Rooms {
     Room of[max_inputs];
-    // With an input that is the same everywhere: the first time is enough, since no run after it is longer.
-    bool filled[max_inputs] = {};
+    std::size_t filled[max_inputs] = {};  // how much of it, with an input that is the same everywhere
   };
 
   std::array<const void*, max_inputs> read(std::size_t begin, std::size_t count, Rooms& rooms) const noexcept {
@@ -48,9 +53,9 @@ class Inputs {
         continue;
       }
       x[k] = rooms.of[k].bytes;
-      if (rooms.filled[k]) continue;
+      if (rooms.filled[k] >= count) continue;
       gather(layout, begin, count, loop_, rooms.of[k].bytes);
-      rooms.filled[k] = layout.ndim == 1 && layout.strides[0] == 0;
+      if (layout.ndim == 1 && layout.strides[0] == 0) rooms.filled[k] = count;
     }
     for (std::size_t k = count_; k < max_inputs; ++k) x[k] = x[0];
     return x;
@@ -81,21 +86,24 @@ void run(MapLoop each, DType loop, double cost, const View& out, std::span<const
   const std::size_t width = size_of(loop);
   const bool direct = to.contiguous && to.dtype == loop;
   const bool past_caches = direct && goes_past_caches(out, in);
-  const auto stream = tables().stream;
   auto body = [&](const Chunk& chunk) {
     Inputs::Rooms rooms;
     Room out_room;
-    for (std::size_t i = chunk.begin; i < chunk.end; i += block) {
-      const std::size_t n = std::min(block, chunk.end - i);
+    std::size_t n = 0;
+    for (std::size_t i = chunk.begin; i < chunk.end; i += n) {
+      char* const place = to.data + i * width;
+      n = past_caches ? (streamed - reinterpret_cast<std::uintptr_t>(place) % streamed) / width : block;
+      n = std::min(n, chunk.end - i);
       const auto x = inputs.read(i, n, rooms);
-      void* const y = direct && !past_caches ? to.data + i * width : static_cast<void*>(out_room.bytes);
+      void* const y = direct && !past_caches ? place : static_cast<void*>(out_room.bytes);
       each(y, x[0], x[1], x[2], n);
       if (past_caches) {
-        stream(to.data + i * width, y, n * width);
+        tables().stream(place, y, n * width);
       } else if (!direct) {
         scatter(y, to, i, n);
       }
     }
+    if (past_caches) tables().finish_stream();
   };
   parallel_for(control, {.count = walk.size(), .grain = block, .cost = cost}, body);
 }

@@ -124,7 +124,7 @@ double cost_of_reading(const View& a) noexcept {
   const std::size_t width = size_of(a.dtype);
   const bool near = a.size * width <= std::size_t{1} << 20;  // in a level-2 cache, or could be
   constexpr double arithmetic = 0.03;                        // of narrow elements it takes longer than the reading
-  return std::max((near ? 0.004 : 0.008) * static_cast<double>(width), arithmetic);
+  return std::max((near ? 0.005 : 0.008) * static_cast<double>(width), arithmetic);
 }
 
 Number sum(const View& a, Control& control) {

@@ -89,8 +89,10 @@ struct Tables {
   // Into which of the bins of equal width each x falls; -1 if that is not certain, or into none.
   void (*find_bins)(const double* x, std::size_t n, double low, double high, double per_bin, double doubt,
                     std::int32_t* bins);
-  // Copies past the caches: for outputs so large that they would throw out what is still of use.
+  // Copies past the caches: for outputs so large that they would throw out what is still of use. Such stores are not in
+  // the order that a release promises: after the last of them comes finish_stream(), which waits for memory.
   void (*stream)(void* to, const void* from, std::size_t bytes);
+  void (*finish_stream)();
 };
 
 extern const Tables baseline_tables;
