@@ -52,22 +52,27 @@ struct Extreme {
 };
 // NOLINTEND(clang-analyzer-optin.performance.Padding)
 
+// Every T is one of these two exactly: so what is around the loops is compiled twice, and not for each type.
 template <class T>
-[[gnu::noinline]] Extreme<T> extreme_of(const View& a, Order order, bool least, Control& control) {
+using Exactly = std::conditional_t<std::is_floating_point_v<T>, double, Int128>;
+
+template <class T>
+[[gnu::noinline]] Extreme<Exactly<T>> extreme_of(const View& a, Order order, bool least, Control& control) {
+  using Part = Extreme<Exactly<T>>;
   const auto loop = least ? loops<T>().min : loops<T>().max;
-  return reduce_array<Extreme<T>, T>(
+  return reduce_array<Part, T>(
       control, cost_of_reading(a), a, order,
-      [&](const T* x, std::size_t n, std::size_t first) { return Extreme<T>{loop(x, n), first, least}; });
+      [&](const T* x, std::size_t n, std::size_t first) { return Part{loop(x, n), first, least}; });
 }
 
 Number value_of(const View& a, bool least, Control& control) {
   return with_type(a.dtype, [&](auto zero) -> Number {
     using T = decltype(zero);
-    const T value = extreme_of<T>(a, Order::any, least, control).value;
+    const auto value = extreme_of<T>(a, Order::any, least, control).value;
     if constexpr (std::is_floating_point_v<T>)
-      return double{value};
+      return value;
     else
-      return Wide(Int128{value});
+      return Wide(value);
   });
 }
 
@@ -75,13 +80,14 @@ Number value_of(const View& a, bool least, Control& control) {
 std::size_t index_of(const View& a, bool least, Control& control) {
   return with_type(a.dtype, [&](auto zero) -> std::size_t {
     using T = decltype(zero);
-    const Extreme<T> best = extreme_of<T>(a, Order::c, least, control);
+    const auto best = extreme_of<T>(a, Order::c, least, control);
+    const auto value = static_cast<T>(best.value);
     const std::size_t count = std::min(leaf_size, a.size - best.leaf);
     alignas(64) T room[leaf_size];
     const auto* x = static_cast<const T*>(Input(a, dtype_of<T>, Order::c).read(best.leaf, count, room));
     const auto is_nan = [](T y) { return y != y; };  // NOLINT(misc-redundant-expression)
     std::size_t i = 0;
-    while (i + 1 < count && !(x[i] == best.value || (is_nan(x[i]) && is_nan(best.value)))) ++i;
+    while (i + 1 < count && !(x[i] == value || (is_nan(x[i]) && is_nan(value)))) ++i;
     return best.leaf + i;
   });
 }

@@ -2,6 +2,7 @@
 //
 //     #define THREADMODULE_TIER avx2
 //     #define THREADMODULE_VECTOR 32  // bytes
+//     #define THREADMODULE_INTEGERS avx2  // the tier of the loops over integers, if it is another
 //
 // Everything is in an unnamed namespace: what one tier's file compiles must never be linked into another's.
 #include "core/kernels/loops/table.hpp"
@@ -530,25 +531,28 @@ void map_vectors(void* y, const void* x, const void*, const void*, std::size_t n
   const auto* const a = static_cast<const T*>(x);
   using V = Vector<T>;
   constexpr std::size_t wide = width<T>;
-  const auto store = [&](std::size_t i, V v) { __builtin_memcpy(out + i, &v, sizeof v); };
-  std::size_t i = 0;
-  for (; i + 4 * wide <= n; i += 4 * wide) {
-    V x0 = load<V>(a + i);
-    V x1 = load<V>(a + i + wide);
-    V x2 = load<V>(a + i + 2 * wide);
-    V x3 = load<V>(a + i + 3 * wide);
+  const auto store = [](T* to, V v) { __builtin_memcpy(to, &v, sizeof v); };
+  constexpr std::size_t step = 4 * width<T>;
+  T room[step];
+  for (std::size_t i = 0; i < n; i += step) {
+    const std::size_t count = std::min(step, n - i);
+    // The last ones are computed as the others are, in a room of their own: the code, which is long, is there once.
+    const T* from = a + i;
+    T* to = out + i;
+    if (count < step) {
+      for (std::size_t k = 0; k < step; ++k) room[k] = k < count ? from[k] : T{1};
+      from = to = room;
+    }
+    V x0 = load<V>(from);
+    V x1 = load<V>(from + wide);
+    V x2 = load<V>(from + 2 * wide);
+    V x3 = load<V>(from + 3 * wide);
     Function::apply(x0, x1, x2, x3);
-    store(i, x0);
-    store(i + wide, x1);
-    store(i + 2 * wide, x2);
-    store(i + 3 * wide, x3);
-  }
-  for (; i < n; i += wide) {
-    const std::size_t rest = i + wide <= n ? wide : n - i;
-    V last = V{} + T{1};
-    __builtin_memcpy(&last, a + i, rest * sizeof(T));
-    Function::apply(last);
-    __builtin_memcpy(out + i, &last, rest * sizeof(T));
+    store(to, x0);
+    store(to + wide, x1);
+    store(to + 2 * wide, x2);
+    store(to + 3 * wide, x3);
+    if (count < step) __builtin_memcpy(out + i, room, count * sizeof(T));
   }
 }
 
@@ -721,17 +725,27 @@ constexpr Loops<T> loops_of() noexcept {
 
 #define THREADMODULE_JOINED(a, b) a##b
 #define THREADMODULE_TABLES(tier) THREADMODULE_JOINED(tier, _tables)
+#define THREADMODULE_INTEGERS_OF(tier) THREADMODULE_JOINED(tier, _integers)
 
-// NOLINTNEXTLINE(misc-definitions-in-headers): included by sources only
+// NOLINTBEGIN(misc-definitions-in-headers): included by sources only
+#ifndef THREADMODULE_INTEGERS
+#define THREADMODULE_INTEGERS THREADMODULE_TIER
+extern const IntegerLoops THREADMODULE_INTEGERS_OF(THREADMODULE_TIER);
+constinit const IntegerLoops THREADMODULE_INTEGERS_OF(THREADMODULE_TIER) = {
+    loops_of<std::int8_t>(),  loops_of<std::int16_t>(),  loops_of<std::int32_t>(),  loops_of<std::int64_t>(),
+    loops_of<std::uint8_t>(), loops_of<std::uint16_t>(), loops_of<std::uint32_t>(), loops_of<std::uint64_t>(),
+};
+#endif
+
 constinit const Tables THREADMODULE_TABLES(THREADMODULE_TIER) = {
-    {loops_of<std::int8_t>(), loops_of<std::int16_t>(), loops_of<std::int32_t>(), loops_of<std::int64_t>(),
-     loops_of<std::uint8_t>(), loops_of<std::uint16_t>(), loops_of<std::uint32_t>(), loops_of<std::uint64_t>(),
-     loops_of<float>(), loops_of<double>()},
+    &THREADMODULE_INTEGERS_OF(THREADMODULE_INTEGERS),
+    {loops_of<float>(), loops_of<double>()},
     {sum_of_squares<float>, sum_of_squares<double>},
     {pi, distances, squares},
     find_bins,
     stream,
     finish_stream,
 };
+// NOLINTEND(misc-definitions-in-headers)
 
 }  // namespace core

@@ -80,10 +80,12 @@ struct SeriesLoops {
   UInt128 (*squares)(std::uint64_t begin, std::uint64_t end);
 };
 
+using IntegerLoops = std::tuple<Loops<std::int8_t>, Loops<std::int16_t>, Loops<std::int32_t>, Loops<std::int64_t>,
+                                Loops<std::uint8_t>, Loops<std::uint16_t>, Loops<std::uint32_t>, Loops<std::uint64_t>>;
+
 struct Tables {
-  std::tuple<Loops<std::int8_t>, Loops<std::int16_t>, Loops<std::int32_t>, Loops<std::int64_t>, Loops<std::uint8_t>,
-             Loops<std::uint16_t>, Loops<std::uint32_t>, Loops<std::uint64_t>, Loops<float>, Loops<double>>
-      of_type;
+  const IntegerLoops* of_integers;  // maybe of another tier
+  std::tuple<Loops<float>, Loops<double>> of_floats;
   std::tuple<SumOfSquares<float>, SumOfSquares<double>> sum_of_squares;
   SeriesLoops series;
   // Into which of the bins of equal width each x falls; -1 if that is not certain, or into none.
@@ -97,6 +99,7 @@ struct Tables {
 
 extern const Tables baseline_tables;
 #if defined(__x86_64__)
+extern const IntegerLoops avx2_integers;
 extern const Tables avx2_tables;
 extern const Tables avx512_tables;
 #endif
@@ -106,7 +109,10 @@ const Tables& tables() noexcept;
 
 template <class T>
 const Loops<T>& loops() noexcept {
-  return std::get<Loops<T>>(tables().of_type);
+  if constexpr (std::is_floating_point_v<T>)
+    return std::get<Loops<T>>(tables().of_floats);
+  else
+    return std::get<Loops<T>>(*tables().of_integers);
 }
 
 }  // namespace core
