@@ -77,14 +77,15 @@ def machine_line(effort: Effort) -> list[str]:
 
 
 def busy_elsewhere() -> Callable[[], str]:
-    """Tells how busy others kept the machine meanwhile: a figure of a busy machine says little."""
+    """Tells what others had of the machine meanwhile, and the host of a virtual one: then a figure says little."""
 
-    def ticks() -> tuple[float, float]:
+    def ticks() -> tuple[float, float, float]:
         fields = Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:9]
-        user, nice, system, idle, wait, irq, soft, steal = map(int, fields)
-        all_busy = (user + nice + system + irq + soft + steal) / os.sysconf("SC_CLK_TCK")
+        user, nice, system, idle, wait, irq, soft, stolen = map(int, fields)
+        all_busy = (user + nice + system + irq + soft) / os.sysconf("SC_CLK_TCK")
         mine = sum(os.times()[:4])
-        return all_busy - mine, all_busy + (idle + wait) / os.sysconf("SC_CLK_TCK")
+        all_there = all_busy + (idle + wait + stolen) / os.sysconf("SC_CLK_TCK")
+        return all_busy - mine, stolen / os.sysconf("SC_CLK_TCK"), all_there
 
     try:
         before = ticks()
@@ -92,9 +93,9 @@ def busy_elsewhere() -> Callable[[], str]:
         return lambda: ""
 
     def told() -> str:
-        after = ticks()
-        share = (after[0] - before[0]) / max(after[1] - before[1], 1e-9)
-        return f"; others used {share:.0%} of the CPUs meanwhile"
+        others, stolen, there = (late - early for early, late in zip(before, ticks(), strict=True))
+        there = max(there, 1e-9)
+        return f"; others used {max(others, 0) / there:.1%} of the CPUs meanwhile, a host {stolen / there:.1%}"
 
     return told
 
