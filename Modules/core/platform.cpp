@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 
 #if THREADMODULE_LINUX
@@ -23,7 +24,8 @@ std::size_t cache_size() noexcept {
     std::size_t kilobytes = 0;
 #if THREADMODULE_LINUX  // sysconf counts on some machines the caches of all CPUs together: 384 MB instead of 32
     if (std::FILE* file = std::fopen("/sys/devices/system/cpu/cpu0/cache/index3/size", "re")) {
-      if (std::fscanf(file, "%zuK", &kilobytes) != 1) kilobytes = 0;
+      char text[32];  // "32768K"
+      if (std::fgets(text, sizeof text, file) != nullptr) kilobytes = std::strtoul(text, nullptr, 10);
       std::fclose(file);
     }
 #endif

@@ -148,6 +148,6 @@ def draw(rows: list[Row], machine: list[str], folder: Path) -> list[Path]:
         figure.tight_layout(rect=(0, 0.3 / figure.get_figheight(), 1, 1))
         figure.text(0.005, 0.05 / figure.get_figheight(), told, fontsize=6, va="bottom")
         paths.append(folder / f"{name}.png")
-        figure.savefig(paths[-1], dpi=120)
+        figure.savefig(paths[-1], dpi=100, pil_kwargs={"optimize": True})
         pyplot.close(figure)
     return paths
