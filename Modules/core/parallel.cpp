@@ -127,7 +127,7 @@ class Series {
     const Deadline now = Clock::now();
     if (now > end_ + longest_gap) alone_ = 0;
     alone_ += cost;
-    end_ = now + std::chrono::nanoseconds(static_cast<std::int64_t>(cost));
+    end_ = now + std::chrono::nanoseconds(static_cast<std::int64_t>(2 * cost));  // it may well take twice as long
     if (alone_ < worth_a_wake) return false;
     alone_ = 0;
     return true;
