@@ -587,6 +587,26 @@ def test_numbers_that_are_none(wrong: Any) -> None:
             threadmodule.clip(x, 0, wrong)
 
 
+def test_numbers_far_too_large() -> None:
+    for number in (2**64, 10**400, 10**5000):
+        for a, name in ((np.arange(3), "int64"), (np.ones(3, "u1"), "uint8")):
+            with pytest.raises(OverflowError, match=rf"^add\(\) argument 'b' must fit in {name}, got "):
+                threadmodule.add(a, number)
+    for number in (10**400, 10**5000):
+        with pytest.raises(OverflowError, match=r"^add\(\) argument 'b' must fit in float64, got an int of \d+ bits"):
+            threadmodule.add(np.ones(3), number)
+        with pytest.raises(OverflowError, match=r"^exp\(\) argument 'a' must fit in float64, got an int of"):
+            threadmodule.exp(number)
+
+
+def test_products_of_u8_that_are_more_than_127_bits() -> None:
+    most = 2**64 - 1
+    a = np.full(100, most, "u8")
+    for y in (a, np.zeros(100, "u8")):
+        with pytest.raises(OverflowError, match=r"^axpy\(\) "):
+            threadmodule.axpy(most, a, y)
+
+
 # Past the caches
 
 

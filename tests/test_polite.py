@@ -120,6 +120,19 @@ def test_a_signal_ends_every_kernel_without_out(name: str, threads: int | None) 
     assert all(np.array_equal(x, y) for x, y in zip(before, after, strict=True))
 
 
+@pytest.mark.parametrize(
+    "call",
+    [
+        "threadmodule.histogram(threadmodule.Array([1.0, 2.0]), 5 * 10**8)",
+        "threadmodule.bincount(threadmodule.Array([5 * 10**8]))",
+        "threadmodule.bincount(bytes(1000), 5 * 10**8)",
+    ],
+)
+def test_a_signal_ends_work_on_large_tables(call: str) -> None:
+    done = interrupt(f"import threadmodule\nprint('ready', flush=True)\nwhile True: {call}")
+    assert "KeyboardInterrupt" in done.stderr
+
+
 @pytest.mark.skipif(not LINUX, reason="memfd_create is Linux's")
 def test_a_signal_ends_every_map_and_scan() -> None:
     with wide_memory() as memory:

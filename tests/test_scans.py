@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import threadmodule
 from reference import DTYPES, FLOATS, INTS, UNSIGNED, Layout, assert_same, doubles, native, values
+from support import check_python
 
 LENGTHS = [0, 1, 2, 3, 7, 8, 9, 33, 1000, 4095, 4096, 4097, 32767, 32769, 100_003, 400_001]
 
@@ -323,6 +324,30 @@ def test_range_that_is_none(range: Any, error: type[Exception]) -> None:
         threadmodule.histogram(np.ones(3), 10, range)
 
 
+@pytest.mark.parametrize(
+    ("a", "bins"),
+    [
+        (np.array([-1e308, 1e308]), 4),  # their distance is infinite
+        (np.array([1e300, 1e300]), 3),
+        (np.array([1, 1 + 2**-52]), 10),
+        (np.array([0, 5e-324]), 3),
+        (np.array([1, 1 + 2**-23], "f4"), 5),
+    ],
+)
+def test_bins_without_a_width(a: np.ndarray, bins: int) -> None:
+    with pytest.raises(ValueError, match=r"^histogram\(\) argument 'bins' must "):
+        threadmodule.histogram(a, bins)
+    with np.errstate(all="ignore"), pytest.raises(ValueError, match=r"finite|[Bb]in"):
+        np.histogram(a, bins)
+
+
+@pytest.mark.parametrize("bins", [3, 10, 64, 1000])
+def test_edges_of_f4_are_numpys(bins: int) -> None:
+    a = np.random.default_rng(bins).standard_normal(10_000).astype("f4")
+    edges = threadmodule.histogram(a, bins)[1]
+    assert native(edges).tolist() == np.histogram(a, bins)[1].tolist()
+
+
 def test_more_bins_than_memory() -> None:
     for bins in [2**62, 2**63, 2**100]:
         with pytest.raises((MemoryError, OverflowError, ValueError)):
@@ -387,6 +412,63 @@ def test_errors_of_bincount() -> None:
         threadmodule.bincount(b"abc", 2.0)
     with pytest.raises((MemoryError, OverflowError, ValueError)):
         threadmodule.bincount(b"abc", 2**62)
+
+
+@pytest.mark.parametrize("threads", [1, 8])
+def test_tables_are_no_larger_than_the_array(threads: int) -> None:
+    """Of eight threads each would have one of 800 MB."""
+    done = check_python(
+        """
+        import resource, sys, threadmodule
+        threadmodule.set_num_threads(8)
+        numbers = threadmodule.Array([0, 10**8 - 1] * 50_000)
+        counts = threadmodule.bincount(numbers, threads=int(sys.argv[1]))
+        assert (counts[0], counts[-1], len(counts)) == (50_000, 50_000, 10**8)
+        counts = threadmodule.bincount(b"ab" * 50_000, 10**8, threads=int(sys.argv[1]))
+        assert (counts[97], counts[98], len(counts)) == (50_000, 50_000, 10**8)
+        print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+        """,
+        str(threads),
+    )
+    assert int(done) < 2_200_000  # kilobytes
+
+
+@pytest.mark.parametrize("call", ["bincount(numbers)", "histogram(floats, 100)"])
+def test_an_input_that_another_thread_changes(call: str) -> None:
+    """What the result is, nobody can say. But nothing is written where it does not belong."""
+    check_python(
+        f"""
+        import threading, threadmodule, numpy as np
+        numbers = np.zeros(300_000, "i8")
+        floats = np.random.random(300_000)
+        stop = False
+        def change():
+            while not stop:
+                numbers[:] = 2**45
+                floats[:] = -1e300
+                numbers[:] = 0
+                floats[:] = 0.5
+        thread = threading.Thread(target=change)
+        thread.start()
+        for _ in range(100):
+            try:
+                threadmodule.{call}
+            except (MemoryError, ValueError):
+                pass
+        stop = True
+        thread.join()
+        """
+    )
+
+
+def test_an_input_that_progress_changes() -> None:
+    check_python(
+        """
+        import threadmodule, numpy as np
+        numbers = np.zeros(30_000_000, "i8")
+        threadmodule.bincount(numbers, threads=1, progress=lambda _: numbers.fill(2**45))
+        """
+    )
 
 
 @pytest.mark.parametrize("dtype", DTYPES)

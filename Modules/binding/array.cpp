@@ -95,18 +95,27 @@ Ref new_array(const State& state, core::DType dtype, int ndim, const Py_ssize_t*
   return new_array(reinterpret_cast<PyTypeObject*>(state.array_type.get()), dtype, ndim, shape);
 }
 
-Ref new_array(PyTypeObject* type, core::DType dtype, int ndim, const Py_ssize_t* shape) {
-  const Py_ssize_t size = size_of_shape(dtype, ndim, shape);
+static Ref array_in(core::Storage memory, PyTypeObject* type, core::DType dtype, int ndim, const Py_ssize_t* shape) {
   Ref owned = allocate(type, dtype, ndim);
   ArrayObject& array = as_array(owned.get());
   std::copy_n(shape, ndim, array.shape());
   set_row_major(ndim, shape, array.itemsize(), array.strides());
   array.contiguous = true;
-  array.size = size;
-  array.storage = core::Storage(static_cast<std::size_t>(array.nbytes()));
+  array.size = size_of_shape(dtype, ndim, shape);
+  array.storage = std::move(memory);
   array.data = array.storage.data();
   array.owner = true;
   return owned;
+}
+
+Ref new_array(PyTypeObject* type, core::DType dtype, int ndim, const Py_ssize_t* shape) {
+  const auto bytes = static_cast<std::size_t>(size_of_shape(dtype, ndim, shape)) * core::size_of(dtype);
+  return array_in(core::Storage(bytes), type, dtype, ndim, shape);
+}
+
+Ref new_vector(const State& state, core::DType dtype, std::size_t size, core::Storage memory) {
+  const auto length = static_cast<Py_ssize_t>(size);
+  return array_in(std::move(memory), reinterpret_cast<PyTypeObject*>(state.array_type.get()), dtype, 1, &length);
 }
 
 Ref view_into(ArrayObject& array, std::byte* data, int ndim, const Py_ssize_t* shape, const Py_ssize_t* strides) {

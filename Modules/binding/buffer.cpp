@@ -35,8 +35,12 @@ constexpr std::array<Letter, 128> letters = [] {
   };
   using core::DType;
   set("?", DType::b1, 0, 1);
-  set("bhilqn", DType::i1, 0, 1 | 2 | 4 | 8);  // `l` has 4 bytes or 8, depending on prefix and machine
-  set("BHILQN", DType::u1, 0, 1 | 2 | 4 | 8);
+  set("b", DType::i1, 0, 1);
+  set("B", DType::u1, 0, 1);
+  set("h", DType::i1, 0, 2);
+  set("H", DType::u1, 0, 2);
+  set("ilqn", DType::i1, 0, 4 | 8);  // `l` has 4 bytes or 8, depending on prefix and machine
+  set("ILQN", DType::u1, 0, 4 | 8);
   set("e", DType::f2, 1, 2);
   set("f", DType::f2, 1, 4);
   set("d", DType::f2, 1, 8);
@@ -120,6 +124,10 @@ void Buffer::describe(const char* function, const char* argument, const char* ty
   Py_ssize_t gapless = itemsize;  // the stride of an axis if the ones after it leave no gaps
   for (int axis = buffer_.ndim; axis-- > 0;) {
     const Py_ssize_t length = buffer_.shape[axis];
+    if (length < 0) {
+      raise(PyExc_BufferError, "%s() argument '%s' must have no negative lengths, got %zd in a %s", function, argument,
+            length, type);
+    }
     if (strides_) {
       strides_[static_cast<std::size_t>(axis)] = gapless;
     } else {

@@ -59,10 +59,10 @@ void detached_with_progress(core::Control& control, PyObject* progress, F&& body
   } context{PyThreadState_Get(), progress};
   control.set_progress(
       [](void* opaque, std::size_t done) {
-        auto& [thread, callable] = *static_cast<Context*>(opaque);
-        attach(thread);
+        const auto& caller = *static_cast<Context*>(opaque);
+        attach(caller.thread);
         return unless_ended([&] {
-          PyObject* result = PyObject_CallFunction(callable, "n", static_cast<Py_ssize_t>(done));
+          PyObject* result = PyObject_CallFunction(caller.progress, "n", static_cast<Py_ssize_t>(done));
           const bool ok = result != nullptr;
           Py_XDECREF(result);
           PyEval_SaveThread();

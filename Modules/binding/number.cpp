@@ -13,15 +13,14 @@ Ref joined(const Ref& high, std::uint64_t low) {
   return own(PyNumber_Or(shifted.get(), rest.get()));
 }
 
-// An int for a message. Python refuses to print one of thousands of digits.
+}  // namespace
+
 Ref shown(const Ref& integer) {
   const Ref bits = own(PyObject_CallMethod(integer.get(), "bit_length", nullptr));
   if (PyLong_AsLong(bits.get()) <= 128) return own(PyObject_Str(integer.get()));
   PyErr_Clear();
   return own(PyUnicode_FromFormat("an int of %S bits", bits.get()));
 }
-
-}  // namespace
 
 Ref to_python(const core::Wide& number) {
   const auto low = static_cast<std::uint64_t>(number.low);

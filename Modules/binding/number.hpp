@@ -10,6 +10,9 @@ namespace binding {
 Ref to_python(const core::Number& number);
 Ref to_python(const core::Wide& number);
 
+// An int for a message. Python refuses to print one of thousands of digits.
+Ref shown(const Ref& integer);
+
 // An int in [minimum, maximum] (anything with __index__) as `function` got it for `argument`. Otherwise TypeError
 // for no integer, ValueError below `minimum`, OverflowError above `maximum`.
 long long integer_from(const char* function, const char* argument, PyObject* object, long long minimum,

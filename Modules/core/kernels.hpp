@@ -66,10 +66,11 @@ struct MapOverflow : std::exception {
 // integers go to i8 or u8. Throws std::overflow_error, before anything is written, if a sum does not fit.
 void cumsum(const View& a, const View& out, Control& control);
 
-// Adds to counts[v] how often the value v is in x: integers, none of them negative or as large as the table.
+// counts[v] becomes how often the value v is in x: integers. One that is negative or as large as the table, because
+// another thread has put it there meanwhile, does not count.
 void bincount(const View& x, std::span<std::int64_t> counts, Control& control);
 
-// Adds to counts[i] how many elements are in [edges[i], edges[i+1]); the last bin includes its upper edge. There is one
+// counts[i] becomes how many elements are in [edges[i], edges[i+1]); the last bin includes its upper edge. There is one
 // edge more than bins, they do not decrease; `uniform`: up to rounding they are equally far apart, first < last.
 void histogram(const View& a, std::span<const double> edges, bool uniform, std::span<std::int64_t> counts,
                Control& control);

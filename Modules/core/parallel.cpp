@@ -409,7 +409,7 @@ unsigned Control::limit(bool precious) const noexcept {
   constexpr unsigned fresh_for = 64;
   static thread_local unsigned number = 0;
   static thread_local unsigned uses = 0;
-  if (!precious || uses++ % fresh_for == 0) number = get_num_threads();
+  if (!precious || num_threads_set() != 0 || uses++ % fresh_for == 0) number = get_num_threads();
   const unsigned found = threads == 0 ? number : std::min(threads, number);
   limit_.store(found, std::memory_order_relaxed);
   return found;
@@ -418,7 +418,8 @@ unsigned Control::limit(bool precious) const noexcept {
 unsigned participants(const Control& control, const Range& range) noexcept {
   if (range.count <= range.grain) return 1;
   const std::size_t grains = (range.count - 1) / range.grain + 1;
-  return static_cast<unsigned>(std::min<std::size_t>(control.limit(), grains));
+  const unsigned most = range.threads == 0 ? control.limit() : std::min(control.limit(), range.threads);
+  return static_cast<unsigned>(std::min<std::size_t>(most, grains));
 }
 
 void parallel_for(Control& control, const Range& range, Body body, void* context) {
@@ -440,7 +441,8 @@ void parallel_for(Control& control, const Range& range, Body body, void* context
     const double nanoseconds = cost * static_cast<double>(size);
     const bool serial = cost > 0 && nanoseconds < worth_a_fork;
     Job job(control, range, begin, size, cost, body, context);
-    done += job.run(serial ? 1 : control.limit(cost > 0 && nanoseconds < worth_a_look));
+    const unsigned most = serial ? 1 : control.limit(cost > 0 && nanoseconds < worth_a_look);
+    done += job.run(range.threads == 0 ? most : std::min(most, range.threads));
     begin += size;
   }
   control.finish(done);

@@ -107,6 +107,7 @@ struct Range {
   std::size_t grain = 1;  // > 0
   double cost = 0;        // of one index, in nanoseconds on one thread, roughly; 0: unknown, the first chunk is timed
   Schedule schedule = Schedule::guided;
+  unsigned threads = 0;  // at most so many take part; 0: as many as it is worth
 };
 
 struct Chunk {

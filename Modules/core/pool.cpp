@@ -169,8 +169,10 @@ Worker* workers(unsigned number) noexcept {
 
 }  // namespace pool
 
+unsigned num_threads_set() noexcept { return num_threads.load(std::memory_order_relaxed); }
+
 unsigned get_num_threads() noexcept {
-  const unsigned number = num_threads.load(std::memory_order_relaxed);
+  const unsigned number = num_threads_set();
   return number != 0 ? number : std::min(cpu_count(), max_num_threads);
 }
 

@@ -87,6 +87,7 @@ Worker* workers(unsigned number) noexcept;
 // How many threads a kernel runs on at most, its caller included: cpu_count(), unless set otherwise.
 inline constexpr unsigned max_num_threads = pool::max_workers + 1;
 unsigned get_num_threads() noexcept;
+unsigned num_threads_set() noexcept;             // 0: none
 void set_num_threads(unsigned number) noexcept;  // 0: cpu_count() again
 
 }  // namespace core

@@ -99,7 +99,11 @@ class Operand {
   void set(const char* function, DType dtype, bool saturate, T) {
     if constexpr (std::is_floating_point_v<T>) {
       const double value = PyFloat_AsDouble(object());
-      if (value == -1 && PyErr_Occurred() != nullptr) throw PythonError();
+      if (value == -1 && PyErr_Occurred() != nullptr) {
+        if (PyErr_ExceptionMatches(PyExc_OverflowError) == 0) throw PythonError();
+        PyErr_Clear();
+        refuse(function, dtype, own(PyNumber_Index(object())));
+      }
       store(static_cast<T>(core::rounded_to(dtype, value)));
     } else {
       const Ref index = own(PyNumber_Index(object()));
@@ -114,13 +118,15 @@ class Operand {
       } else if (overflow == 0 && std::in_range<T>(value)) {
         return store(static_cast<T>(value));
       }
-      if (!saturate) {
-        raise(PyExc_OverflowError, "%s() argument '%s' must fit in %s, got %R", function, name_, core::name_of(dtype),
-              object());
-      }
+      if (!saturate) refuse(function, dtype, index);
       const bool negative = overflow < 0 || (overflow == 0 && value < 0);
       store(negative ? std::numeric_limits<T>::min() : std::numeric_limits<T>::max());
     }
+  }
+
+  [[noreturn]] void refuse(const char* function, DType dtype, const Ref& integer) const {
+    raise(PyExc_OverflowError, "%s() argument '%s' must fit in %s, got %U", function, name_, core::name_of(dtype),
+          shown(integer).get());
   }
 
   const char* name_ = nullptr;
@@ -408,7 +414,7 @@ constexpr KernelDef table[] = {
     {{"axpy", axpy_names, 3},
      4,
      "axpy(alpha, x, y, out=None, threads=None, progress=None)\n--\n\n"
-     "Return alpha * x + y, element by element; the product is rounded before the sum.\n\n"
+     "Return alpha * x + y, element by element; the product is rounded before the sum, that of f2 to f4.\n\n"
      "alpha, x, y: each " BUFFER_DOC ".\n"
      "They are broadcast to one shape and promoted to one type as NumPy does.\n" OVERFLOW_DOC OUT_DOC THREADS_DOC,
      10,

@@ -1,8 +1,11 @@
 // Running sums, and counts of values.
 #include <algorithm>
+#include <atomic>
 #include <cmath>
 #include <limits>
-#include <vector>
+#include <span>
+#include <string>
+#include <utility>
 
 #include "binding/array_object.hpp"
 #include "binding/buffer.hpp"
@@ -93,14 +96,8 @@ class BinCount final : public Call {
   void run(core::Control& control) override {
     const core::View& x = x_.view();
     std::size_t length = minimum_length_;
-    if (length > max_length) throw std::bad_alloc();
-    if (core::loop_type(x.dtype) == DType::u1) {  // of so few values, all may be counted at once
-      counts_.resize(std::max<std::size_t>(length, 256));
-      core::bincount(x, counts_, control);
-      while (counts_.size() > length && counts_.back() == 0) counts_.pop_back();
-      return;
-    }
-    if (x.size > 0) {
+    const bool bytes = core::loop_type(x.dtype) == DType::u1;
+    if (!bytes && x.size > 0) {
       const core::Control::Silence silence(control);
       const auto least = std::get<core::Wide>(core::minimum(x, control));
       if (least.high < 0) {
@@ -111,15 +108,16 @@ class BinCount final : public Call {
       if (greatest >= max_length) throw std::bad_alloc();
       length = std::max(length, static_cast<std::size_t>(greatest) + 1);
     }
-    counts_.resize(length);
-    core::bincount(x, counts_, control);
+    if (length > max_length) throw std::bad_alloc();
+    length_ = bytes ? std::max<std::size_t>(length, 256) : length;  // of so few values, all may be counted at once
+    memory_ = core::Storage(length_ * sizeof(std::int64_t));
+    const std::span counts(reinterpret_cast<std::int64_t*>(memory_.data()), length_);
+    core::bincount(x, counts, control);
+    while (length_ > length && counts[length_ - 1] == 0) --length_;
   }
-  Ref result() const override {
-    Ref array = new_vector(state_, DType::i8, counts_.size());
-    std::ranges::copy(counts_, static_cast<std::int64_t*>(view_of(array.get()).data));
-    return array;
-  }
-  double cost() const noexcept override { return static_cast<double>(x_.view().size); }
+  Ref result() const override { return new_vector(state_, DType::i8, length_, memory_); }
+  // How large the table will be, is not known yet: a table of 10^9 counts takes seconds.
+  double cost() const noexcept override { return worth_detaching + static_cast<double>(x_.view().size); }
   int traverse(visitproc visit, void* arg) const override {
     const int stop = Call::traverse(visit, arg);
     return stop != 0 ? stop : x_.traverse(visit, arg);
@@ -131,7 +129,8 @@ class BinCount final : public Call {
   Buffer x_;
   const State& state_;
   std::size_t minimum_length_ = 0;
-  std::vector<std::int64_t> counts_;
+  std::size_t length_ = 0;
+  core::Storage memory_;
 };
 
 class Histogram final : public Call {
@@ -154,23 +153,18 @@ class Histogram final : public Call {
 
   void run(core::Control& control) override {
     if (edges_.empty()) set_edges(control);
-    counts_.resize(edges_.size() - 1);
-    core::histogram(a_.view(), edges_, uniform_, counts_, control);
+    counts_ = core::Storage(bins_ * sizeof(std::int64_t));
+    core::histogram(a_.view(), edges_, uniform_, {reinterpret_cast<std::int64_t*>(counts_.data()), bins_}, control);
+    narrow_edges(control);
   }
   Ref result() const override {
-    Ref counts = new_vector(state_, DType::i8, counts_.size());
-    std::ranges::copy(counts_, static_cast<std::int64_t*>(view_of(counts.get()).data));
-    Ref edges = new_vector(state_, edge_type_, edges_.size());
-    const core::Walk walk(view_of(edges.get()), core::Order::c);
-    if (edge_type_ == DType::f8) {
-      core::scatter(edges_.data(), walk[0], 0, edges_.size());
-    } else {
-      const std::vector<float> narrow(edges_.begin(), edges_.end());
-      core::scatter(narrow.data(), walk[0], 0, narrow.size());
-    }
+    const Ref counts = new_vector(state_, DType::i8, bins_, counts_);
+    const Ref edges = new_vector(state_, edge_type_, bins_ + 1, edge_memory_);
     return own(PyTuple_Pack(2, counts.get(), edges.get()));
   }
-  double cost() const noexcept override { return 2 * static_cast<double>(a_.view().size); }
+  double cost() const noexcept override {
+    return 2 * static_cast<double>(a_.view().size) + 10 * static_cast<double>(bins_);
+  }
   int traverse(visitproc visit, void* arg) const override {
     const int stop = Call::traverse(visit, arg);
     return stop != 0 ? stop : a_.traverse(visit, arg);
@@ -209,18 +203,15 @@ class Histogram final : public Call {
         raise(PyExc_ValueError, "histogram() argument 'bins' must be an int or edges in 1 dimension, got shape %s",
               shape_of(view).c_str());
       }
-      edges_.resize(view.size);
+      make_room(view.size);
       const core::Walk walk(view, core::Order::c);
       core::gather(walk[0], 0, view.size, DType::f8, edges_.data());
     } else {
       const Ref edges = own(PySequence_Tuple(bins));
-      for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(edges.get()); ++i) {
-        edges_.push_back(double_from("bins", PyTuple_GET_ITEM(edges.get(), i)));
+      make_room(static_cast<std::size_t>(PyTuple_GET_SIZE(edges.get())));
+      for (std::size_t i = 0; i < edges_.size(); ++i) {
+        edges_[i] = double_from("bins", PyTuple_GET_ITEM(edges.get(), static_cast<Py_ssize_t>(i)));
       }
-    }
-    if (edges_.size() < 2) {
-      raise(PyExc_ValueError, "histogram() argument 'bins' must be an int or at least two edges, got %zu",
-            edges_.size());
     }
     for (std::size_t i = 0; i + 1 < edges_.size(); ++i) {
       if (!(edges_[i] <= edges_[i + 1])) {
@@ -246,13 +237,69 @@ class Histogram final : public Call {
       low_ -= 0.5;
       high_ += 0.5;
     }
-    // As numpy.linspace: i * step, and the last one exactly.
-    const double step = (high_ - low_) / static_cast<double>(bins_);
-    for (std::size_t i = 0; i < bins_; ++i) edges_.push_back(rounded(static_cast<double>(i) * step + low_));
-    edges_.push_back(rounded(high_));
+    make_room(bins_ + 1);
+    // As numpy.linspace, i * step and the last one exactly: computed in doubles, or in the array's own type if the ends
+    // are of that.
+    const auto computed = [this](double x) { return ranged_ ? x : rounded(x); };
+    const double step = computed(computed(high_ - low_) / computed(static_cast<double>(bins_)));
+    const auto edge = [&](std::size_t i) {
+      return i == bins_ ? rounded(high_) : rounded(computed(computed(static_cast<double>(i)) * step) + low_);
+    };
+    std::atomic<bool> rises{true};
+    auto body = [&](const core::Chunk& chunk) {
+      for (std::size_t i = chunk.begin; i < chunk.end; ++i) {
+        edges_[i] = edge(i);
+        if (i < bins_ && !(edges_[i] < edge(i + 1))) rises.store(false, std::memory_order_relaxed);
+      }
+    };
+    const core::Control::Silence silence(control);
+    core::parallel_for(control, {.count = bins_ + 1, .grain = piece, .cost = 4}, body);
+    if (!rises.load(std::memory_order_relaxed)) {
+      throw std::invalid_argument("histogram() argument 'bins' must be so few that they fit between " +
+                                  std::to_string(low_) + " and " + std::to_string(high_) +
+                                  ", each of a finite width, got " + std::to_string(bins_));
+    }
+  }
+
+  // The edges as they are returned.
+  void narrow_edges(core::Control& control) {
+    if (edge_type_ == DType::f8) return;
+    const auto size = static_cast<std::ptrdiff_t>(edges_.size());
+    const auto width = static_cast<std::ptrdiff_t>(core::size_of(edge_type_));
+    core::Storage narrow(static_cast<std::size_t>(size * width));
+    const core::View view{.data = narrow.data(),
+                          .size = edges_.size(),
+                          .dtype = edge_type_,
+                          .contiguous = true,
+                          .ndim = 1,
+                          .shape = &size,
+                          .strides = &width};
+    const core::Walk walk(view, core::Order::c);
+    auto body = [&](const core::Chunk& chunk) {
+      float room[piece];
+      for (std::size_t i = chunk.begin; i < chunk.end; i += piece) {
+        const std::size_t n = std::min(piece, chunk.end - i);
+        std::copy_n(edges_.data() + i, n, room);
+        core::scatter(room, walk[0], i, n);
+      }
+    };
+    const core::Control::Silence silence(control);
+    core::parallel_for(control, {.count = edges_.size(), .grain = piece, .cost = 1}, body);
+    edge_memory_ = std::move(narrow);
+  }
+
+  void make_room(std::size_t edges) {
+    if (edges < 2) {
+      raise(PyExc_ValueError, "histogram() argument 'bins' must be an int or at least two edges, got %zu", edges);
+    }
+    bins_ = edges - 1;
+    edge_memory_ = core::Storage(edges * sizeof(double));
+    edges_ = {reinterpret_cast<double*>(edge_memory_.data()), edges};
   }
 
   double rounded(double edge) const noexcept { return core::rounded_to(edge_type_, edge); }
+
+  static constexpr std::size_t piece = 1024;
 
   Buffer a_;
   const State& state_;
@@ -262,8 +309,9 @@ class Histogram final : public Call {
   double low_ = 0;
   double high_ = 1;
   std::size_t bins_ = 10;
-  std::vector<double> edges_;
-  std::vector<std::int64_t> counts_;
+  core::Storage edge_memory_;
+  std::span<double> edges_;  // there, until they are narrowed
+  core::Storage counts_;
 };
 
 constexpr const char* cumsum_names[] = {"a", "out", "threads", "progress"};

@@ -1,7 +1,7 @@
 // The shape of a reduction: one partial result for each leaf of 4096 elements, combined pairwise in their order.
 //
-// The order of the additions follows from the number of elements alone. So the bits of a floating-point result do not
-// depend on the number of threads, and the rounding error grows with log n rather than n.
+// The order of the additions follows from shape and strides alone. So the bits of a floating-point result do not depend
+// on the number of threads, and the rounding error grows with log n rather than n.
 #pragma once
 
 #include <algorithm>

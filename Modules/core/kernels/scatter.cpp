@@ -2,35 +2,67 @@
 // own, and the tables are added up in the end.
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <span>
-#include <vector>
 
 #include "core/kernels.hpp"
 #include "core/kernels/input.hpp"
 #include "core/promotion.hpp"
+#include "core/storage.hpp"
 
 namespace core {
 namespace {
 
 // One table for each thread, and nothing shared: a count that two threads increment would go to and fro between them.
+// The tables of all together are no larger than the array: for fewer elements than that a thread is not worth its
+// table. One thread alone counts in `counts`.
 class TablesOfCounts {
  public:
-  TablesOfCounts(const Control& control, const Range& range, std::size_t size)
-      : size_((size + line - 1) / line * line), counts_(size_ * participants(control, range)) {}
+  // Of `size` counts each, for a parallel_for of `range`, which is told how many threads there may be.
+  TablesOfCounts(Control& control, Range& range, std::span<std::int64_t> counts, std::size_t size)
+      : counts_(counts), size_((std::max<std::size_t>(size, 1) + line - 1) / line * line) {
+    range.threads = static_cast<unsigned>(std::clamp<std::size_t>(range.count / size_, 1, max_threads));
+    number_ = participants(control, range);
+    clear(counts.data(), counts.size(), control);
+    if (number_ == 1 && size <= counts.size()) return;
+    tables_ = Storage(number_ * size_ * sizeof(std::int64_t));
+    first_ = reinterpret_cast<std::int64_t*>(tables_.data());
+    clear(first_, number_ * size_, control);
+  }
 
-  std::int64_t* operator[](unsigned participant) noexcept { return &counts_[size_ * participant]; }
+  std::int64_t* operator[](unsigned participant) const noexcept {
+    return first_ == nullptr ? counts_.data() : first_ + size_ * participant;
+  }
 
-  void add_to(std::span<std::int64_t> counts) const noexcept {
-    for (std::size_t table = 0; table < counts_.size(); table += size_) {
-      for (std::size_t i = 0; i < counts.size(); ++i) counts[i] += counts_[table + i];
-    }
+  void add_up(Control& control) const {
+    if (first_ == nullptr) return;
+    auto body = [&](const Chunk& chunk) {
+      for (unsigned table = 0; table < number_; ++table) {
+        const std::int64_t* const from = (*this)[table];
+        for (std::size_t i = chunk.begin; i < chunk.end; ++i) counts_[i] += from[i];
+      }
+    };
+    const Control::Silence silence(control);
+    parallel_for(control, {.count = std::min(counts_.size(), size_), .grain = leaf_size, .cost = 0.5 * number_}, body);
   }
 
  private:
   static constexpr std::size_t line = 64 / sizeof(std::int64_t);
+  static constexpr std::size_t max_threads = 1 << 16;
 
+  static void clear(std::int64_t* counts, std::size_t size, Control& control) {
+    auto body = [&](const Chunk& chunk) {
+      std::memset(counts + chunk.begin, 0, (chunk.end - chunk.begin) * sizeof *counts);
+    };
+    const Control::Silence silence(control);
+    parallel_for(control, {.count = size, .grain = 16 * leaf_size, .cost = 1}, body);  // most of it are page faults
+  }
+
+  std::span<std::int64_t> counts_;
   std::size_t size_;
-  std::vector<std::int64_t> counts_;
+  unsigned number_ = 1;
+  Storage tables_;
+  std::int64_t* first_ = nullptr;
 };
 
 // Bytes have few values, so the same one often comes twice in a row, and the second increment has to wait for the
@@ -53,8 +85,8 @@ void count_bytes(const std::uint8_t* x, std::size_t n, std::int64_t* counts) noe
 template <class T, class Count>
 void count(const View& x, std::span<std::int64_t> counts, std::size_t table_size, Control& control, const Count& each) {
   const Input input(x, dtype_of<T>, Order::any);
-  const Range range{.count = x.size, .grain = leaf_size, .cost = 0.5};
-  TablesOfCounts tables(control, range, table_size);
+  Range range{.count = x.size, .grain = leaf_size, .cost = 0.5};
+  const TablesOfCounts tables(control, range, counts, table_size);
   auto body = [&](const Chunk& chunk) {
     constexpr std::size_t run = 8 * leaf_size / sizeof(T);
     alignas(64) T room[run];
@@ -64,27 +96,29 @@ void count(const View& x, std::span<std::int64_t> counts, std::size_t table_size
     }
   };
   parallel_for(control, range, body);
-  tables.add_to(counts);
+  tables.add_up(control);
 }
 
 }  // namespace
 
 void bincount(const View& x, std::span<std::int64_t> counts, Control& control) {
-  if (x.size == 0) return;
   if (loop_type(x.dtype) == DType::u1) {
-    count<std::uint8_t>(x, counts, std::max<std::size_t>(counts.size(), 256), control, count_bytes);
+    count<std::uint8_t>(x, counts, 256, control, count_bytes);
   } else {
-    // None is negative, so a u8 has the bits of an i8.
+    // A u8 has the bits of an i8, and a negative number is larger than any table.
     count<std::int64_t>(x, counts, counts.size(), control,
-                        [](const std::int64_t* values, std::size_t n, std::int64_t* table) {
-                          for (std::size_t k = 0; k < n; ++k) ++table[values[k]];
+                        [size = counts.size()](const std::int64_t* values, std::size_t n, std::int64_t* table) {
+                          for (std::size_t k = 0; k < n; ++k) {
+                            const auto value = static_cast<std::uint64_t>(values[k]);
+                            if (value < size) [[likely]]
+                              ++table[value];
+                          }
                         });
   }
 }
 
 void histogram(const View& a, std::span<const double> edges, bool uniform, std::span<std::int64_t> counts,
                Control& control) {
-  if (a.size == 0) return;
   const std::size_t bins = counts.size();
   const double low = edges.front();
   const double high = edges.back();
@@ -97,8 +131,8 @@ void histogram(const View& a, std::span<const double> edges, bool uniform, std::
   uniform = uniform && doubt < 0.25 && std::isfinite(per_bin) && bins < (std::size_t{1} << 30);
 
   const Input input(a, DType::f8, Order::any);
-  const Range range{.count = a.size, .grain = leaf_size, .cost = uniform ? 1.0 : 5.0 + std::log2(bins)};
-  TablesOfCounts tables(control, range, bins);
+  Range range{.count = a.size, .grain = leaf_size, .cost = uniform ? 1.0 : 5.0 + std::log2(bins)};
+  const TablesOfCounts tables(control, range, counts, bins);
   const auto find = core::tables().find_bins;
 
   const auto search = [&](double x) noexcept {  // low <= x <= high; the last bin has both its edges
@@ -121,13 +155,14 @@ void histogram(const View& a, std::span<const double> edges, bool uniform, std::
         if (found[k] >= 0) [[likely]] {
           ++table[found[k]];
         } else if (x[k] >= low && x[k] <= high) {
-          ++table[search(x[k])];
+          const std::size_t bin = search(x[k]);
+          if (bin < bins) ++table[bin];  // it may be another number by now: another thread may have changed it
         }
       }
     }
   };
   parallel_for(control, range, body);
-  tables.add_to(counts);
+  tables.add_up(control);
 }
 
 }  // namespace core

@@ -458,8 +458,9 @@ struct Axpy {
   }
   template <class T>
   static bool overflows(T a, T b, T c) noexcept {  // of the whole: a * b may leave the range and come back
+    using Exact = std::conditional_t<std::is_signed_v<T>, Int128, UInt128>;
     T result;
-    return __builtin_add_overflow(Int128{a} * Int128{b}, Int128{c}, &result);
+    return __builtin_add_overflow(Exact{a} * Exact{b}, Exact{c}, &result);
   }
 };
 

@@ -1,7 +1,8 @@
 // The loops of the kernels over contiguous elements, one table of them for each instruction set.
 //
 // loops.hpp is compiled once per tier, each time in a namespace of its own, so that no instruction of a better tier
-// leaks into code that every CPU runs. To add a map: a name in Map, a struct in loops.hpp, a line in its table.
+// leaks into code that every CPU runs. To add a map: a name in Map, a struct in loops.hpp, a line in its table; what it
+// costs in core/kernels/map.cpp; its types and its documentation in binding/kernels/maps.cpp, and the stub.
 #pragma once
 
 #include <algorithm>
@@ -35,7 +36,7 @@ enum class Map : unsigned char {
   exp,
   log,
 };
-inline constexpr std::size_t maps = 14;
+inline constexpr std::size_t maps = static_cast<std::size_t>(Map::log) + 1;
 
 constexpr bool is_for_floats(Map map) noexcept { return map >= Map::divide; }
 
