@@ -595,7 +595,7 @@ def test_numbers_far_too_large() -> None:
     for number in (10**400, 10**5000):
         with pytest.raises(OverflowError, match=r"^add\(\) argument 'b' must fit in float64, got an int of \d+ bits"):
             threadmodule.add(np.ones(3), number)
-        with pytest.raises(OverflowError, match=r"^exp\(\) argument 'a' must fit in float64, got an int of"):
+        with pytest.raises(OverflowError, match=r"^exp\(\) argument 'x' must fit in float64, got an int of"):
             threadmodule.exp(number)
 
 
