@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cmath>
+#include <cstdio>
 #include <limits>
 #include <span>
 #include <string>
@@ -255,9 +256,12 @@ class Histogram final : public Call {
     const core::Control::Silence silence(control);
     core::parallel_for(control, {.count = bins_ + 1, .grain = piece, .cost = 4}, body);
     if (!rises.load(std::memory_order_relaxed)) {
-      throw std::invalid_argument("histogram() argument 'bins' must be so few that they fit between " +
-                                  std::to_string(low_) + " and " + std::to_string(high_) +
-                                  ", each of a finite width, got " + std::to_string(bins_));
+      char text[160];
+      std::snprintf(text, sizeof text,
+                    "histogram() argument 'bins' must be so few that they fit between %g and %g, each of a finite "
+                    "width, got %zu",
+                    low_, high_, bins_);
+      throw std::invalid_argument(text);
     }
   }
 
