@@ -71,6 +71,19 @@ core::DType bits_of(std::size_t itemsize) noexcept {
   }
 }
 
+Ref array_in(core::Storage memory, PyTypeObject* type, core::DType dtype, int ndim, const Py_ssize_t* shape) {
+  Ref owned = allocate(type, dtype, ndim);
+  ArrayObject& array = as_array(owned.get());
+  std::copy_n(shape, ndim, array.shape());
+  set_row_major(ndim, shape, array.itemsize(), array.strides());
+  array.contiguous = true;
+  array.size = size_of_shape(dtype, ndim, shape);
+  array.storage = std::move(memory);
+  array.data = array.storage.data();
+  array.owner = true;
+  return owned;
+}
+
 }  // namespace
 
 Ref tuple_of(int count, const Py_ssize_t* numbers) {
@@ -93,19 +106,6 @@ core::Shape shape_from(PyObject* tuple) {
 
 Ref new_array(const State& state, core::DType dtype, int ndim, const Py_ssize_t* shape) {
   return new_array(reinterpret_cast<PyTypeObject*>(state.array_type.get()), dtype, ndim, shape);
-}
-
-static Ref array_in(core::Storage memory, PyTypeObject* type, core::DType dtype, int ndim, const Py_ssize_t* shape) {
-  Ref owned = allocate(type, dtype, ndim);
-  ArrayObject& array = as_array(owned.get());
-  std::copy_n(shape, ndim, array.shape());
-  set_row_major(ndim, shape, array.itemsize(), array.strides());
-  array.contiguous = true;
-  array.size = size_of_shape(dtype, ndim, shape);
-  array.storage = std::move(memory);
-  array.data = array.storage.data();
-  array.owner = true;
-  return owned;
 }
 
 Ref new_array(PyTypeObject* type, core::DType dtype, int ndim, const Py_ssize_t* shape) {
