@@ -1,8 +1,8 @@
 // The loops of the kernels over contiguous elements, one table of them for each instruction set.
 //
 // loops.hpp is compiled once per tier, each time in a namespace of its own, so that no instruction of a better tier
-// leaks into code that every CPU runs. To add a map: a name in Map, a struct in loops.hpp, a line in its table; what it
-// costs in core/kernels/map.cpp; its types and its documentation in binding/kernels/maps.cpp, and the stub.
+// leaks into code that every CPU runs. To add a map: a name in Map, a struct in loops.hpp, a line in its table, what it
+// costs in map.cpp; and the binding's share, see CONTRIBUTING.md.
 #pragma once
 
 #include <algorithm>
