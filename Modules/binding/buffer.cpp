@@ -49,9 +49,9 @@ constexpr std::array<Letter, 128> letters = [] {
 
 // Of a format of one number: an optional byte order, an optional count of 1, a letter.
 Element element_of(const char* format, Py_ssize_t itemsize) noexcept {
-  constexpr bool native = std::endian::native == std::endian::big;
+  constexpr bool native_is_big = std::endian::native == std::endian::big;
   if (format == nullptr) format = "B";  // what the protocol says NULL means
-  bool big = native;
+  bool big = native_is_big;
   if (format[0] != '\0' && format[1] != '\0') {
     if (*format == '<') big = false;
     if (*format == '>' || *format == '!') big = true;
@@ -63,7 +63,8 @@ Element element_of(const char* format, Py_ssize_t itemsize) noexcept {
   if (code >= letters.size() || itemsize <= 0 || itemsize > 8) return {};
   const auto width = static_cast<unsigned>(itemsize);
   if ((width & (width - 1)) != 0 || (letters[code].widths & width) == 0) return {};
-  return {true, static_cast<core::DType>(letters[code].first + std::countr_zero(width)), width > 1 && big != native};
+  return {true, static_cast<core::DType>(letters[code].first + std::countr_zero(width)),
+          width > 1 && big != native_is_big};
 }
 
 }  // namespace

@@ -31,7 +31,7 @@ LINK_FLAGS = ["-shared", "-pthread", "-lm"]
 
 # Where numba keeps what it has compiled. It reads this when it is imported, and so do the processes that we start.
 os.environ.setdefault("NUMBA_CACHE_DIR", str(CACHE / "numba"))
-# Its other ways to have threads, tbb and workqueue, left the second of two CPUs idle here, or nearly.
+# Where tbb is installed, numba takes that first, and beside these contenders its loops used one of two CPUs only.
 os.environ.setdefault("NUMBA_THREADING_LAYER", "omp")
 
 
