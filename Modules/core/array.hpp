@@ -49,27 +49,25 @@ decltype(auto) with_type(DType dtype, F&& f) {
   return f(double{});
 }
 
-constexpr std::size_t size_of(DType dtype) noexcept {
-  constexpr unsigned char sizes[] = {1, 1, 2, 4, 8, 1, 2, 4, 8, 2, 4, 8};
-  return sizes[static_cast<unsigned char>(dtype)];
-}
+// By DType. Not inside of the functions: there they would be put on the stack by each call.
+namespace by_dtype {
+inline constexpr unsigned char sizes[] = {1, 1, 2, 4, 8, 1, 2, 4, 8, 2, 4, 8};
+inline constexpr const char* names[] = {"bool",   "int8",   "int16",  "int32",   "int64",   "uint8",
+                                        "uint16", "uint32", "uint64", "float16", "float32", "float64"};
+inline constexpr bool wide_long = sizeof(long) == 8;
+inline constexpr const char* formats[] = {
+    "?", "b", "h", "i", wide_long ? "l" : "q", "B", "H", "I", wide_long ? "L" : "Q", "e", "f", "d"};
+}  // namespace by_dtype
+
+constexpr std::size_t size_of(DType dtype) noexcept { return by_dtype::sizes[static_cast<unsigned char>(dtype)]; }
 
 constexpr bool is_floating(DType dtype) noexcept { return dtype >= DType::f2; }
 
 // NumPy's name of the type, for messages.
-constexpr const char* name_of(DType dtype) noexcept {
-  constexpr const char* names[] = {"bool",   "int8",   "int16",  "int32",   "int64",   "uint8",
-                                   "uint16", "uint32", "uint64", "float16", "float32", "float64"};
-  return names[static_cast<unsigned char>(dtype)];
-}
+constexpr const char* name_of(DType dtype) noexcept { return by_dtype::names[static_cast<unsigned char>(dtype)]; }
 
 // The letter of the struct module and the buffer protocol, in the machine's byte order. C's `long` where it has 64
 // bits: NumPy's int64 is that, and its type for `q` is another one, equal but not the same.
-constexpr const char* format_of(DType dtype) noexcept {
-  constexpr bool wide_long = sizeof(long) == 8;
-  constexpr const char* formats[] = {"?", "b", "h", "i", wide_long ? "l" : "q", "B", "H", "I", wide_long ? "L" : "Q",
-                                     "e", "f", "d"};
-  return formats[static_cast<unsigned char>(dtype)];
-}
+constexpr const char* format_of(DType dtype) noexcept { return by_dtype::formats[static_cast<unsigned char>(dtype)]; }
 
 }  // namespace core

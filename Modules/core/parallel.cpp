@@ -114,7 +114,6 @@ class Job {
   unsigned participants_ = 1;
   bool shared_ = false;  // may one take from another's part? If not, who has come has claimed all of its own
 
-  double unattended_ = 0;  // nanoseconds of work since the caller looked at the clock
   std::size_t reported_ = 0;
 };
 
@@ -299,10 +298,11 @@ void Job::help(Part& mine) noexcept {
 }
 
 void Job::do_own_and_others() noexcept {
-  const auto go_on = [this](Units units) {
-    unattended_ += units.count() * unit_cost_;
-    if (unit_cost_ <= 0 || unattended_ >= unattended_at_most) {
-      unattended_ = 0;
+  double unattended = 0;  // nanoseconds of work since the caller looked at the clock
+  const auto go_on = [&, this](Units units) {
+    unattended += units.count() * unit_cost_;
+    if (unit_cost_ <= 0 || unattended >= unattended_at_most) {
+      unattended = 0;
       control_.poll_if_due([this] { return newly_done(); });
     }
     return !control_.stopped() && !forked();
@@ -428,7 +428,8 @@ void parallel_for(Control& control, const Range& range, Body body, void* context
   double cost = range.cost;
   std::size_t begin = 0;
   std::size_t done = 0;
-  if (range.count <= range.grain) {
+  const bool worth_sharing = cost <= 0 || cost * static_cast<double>(range.count) >= worth_a_fork;
+  if (range.count <= range.grain || (!worth_sharing && range.schedule != Schedule::dynamic)) {
     body(context, {0, range.count, 0});
     begin = done = range.count;
   } else if (cost <= 0 && control.threads == 0) {

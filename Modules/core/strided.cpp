@@ -401,6 +401,11 @@ void copy(const char* from, std::ptrdiff_t from_step, char* to, std::ptrdiff_t t
     std::memcpy(to, from, count * sizeof(U));
     return;
   }
+  if (from_step == 0 && to_step == sizeof(U)) {  // a number as an operand: with constant steps this vectorises
+    const U x = swapped ? swap_bytes(load<U>(from)) : load<U>(from);
+    for (std::size_t i = 0; i < count; ++i) store<U>(to + i * sizeof(U), x);
+    return;
+  }
   for (; count > 0; --count, from += from_step, to += to_step) {
     const U x = load<U>(from);
     store<U>(to, swapped ? swap_bytes(x) : x);

@@ -21,8 +21,9 @@ using Part = std::conditional_t<std::is_floating_point_v<T>, double, Wide>;
 
 template <class T>
 Number sum_of(const View& a, Control& control) {
+  const auto loop = loops<T>().sum;
   return reduce_array<Part<T>, T>(control, cost_of_reading(a), a, Order::any,
-                                  [](const T* x, std::size_t n, std::size_t) { return widened(loops<T>().sum(x, n)); });
+                                  [loop](const T* x, std::size_t n, std::size_t) { return widened(loop(x, n)); });
 }
 
 // ---- The least and the greatest

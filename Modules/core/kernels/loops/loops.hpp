@@ -109,10 +109,22 @@ struct Lanes {
   return none;
 }
 
+// The first half of the lanes plus the second, until one is left.
+template <std::size_t bytes = THREADMODULE_VECTOR>
+[[gnu::always_inline]] inline double sum_of_lanes(Vector<double, bytes> v) noexcept {
+  if constexpr (bytes == 2 * sizeof(double)) {
+    return v[0] + v[1];
+  } else {
+    Vector<double, bytes / 2> halves[2];
+    __builtin_memcpy(halves, &v, bytes);
+    return sum_of_lanes<bytes / 2>(halves[0] + halves[1]);
+  }
+}
+
 // Sum of term(i) for i < n. term.vector(i) gives the terms i, i + 1, ... as a vector; term.first(i, count) the first
 // `count` of them, and behind these whatever.
 template <class Term>
-double sum_of(std::size_t n, const Term& term) noexcept {
+[[gnu::always_inline]] inline double sum_of(std::size_t n, const Term term) noexcept {
   constexpr std::size_t wide = width<double>;
   constexpr std::size_t vectors = Lanes::vectors;
   Lanes total = nothing();
@@ -142,14 +154,7 @@ double sum_of(std::size_t n, const Term& term) noexcept {
 #pragma GCC unroll 16
     for (std::size_t k = 0; k < half; ++k) total.sums[k] += total.sums[k + half];
   }
-  double lane[wide];
-  __builtin_memcpy(lane, &total.sums[0], sizeof lane);
-#pragma GCC unroll 16
-  for (std::size_t half = wide / 2; half > 0; half /= 2) {
-#pragma GCC unroll 16
-    for (std::size_t k = 0; k < half; ++k) lane[k] += lane[k + half];
-  }
-  return lane[0];
+  return sum_of_lanes(total.sums[0]);
 }
 
 template <class T>
