@@ -851,8 +851,14 @@ def test_huge_memory_is_given_back() -> None:
 
 
 def test_no_memory() -> None:
-    with pytest.raises(MemoryError):
-        Array(np.broadcast_to(np.zeros(1), 2**58))
+    for function in (Array, threadmodule.sqrt):
+        with pytest.raises(MemoryError, match=f"no memory for an array of {2**61} bytes"):
+            function(np.broadcast_to(np.zeros(1), 2**58))
+    a, b = np.broadcast_to(np.zeros((1, 1)), (2**40, 1)), np.broadcast_to(np.zeros(1), 2**40)
+    with pytest.raises(MemoryError, match=f"no memory for an array of {2**63 - 1} bytes or more"):
+        threadmodule.add(a, b)
+    with pytest.raises(MemoryError, match=f"no memory for an array of {2**61} bytes"):
+        threadmodule.bincount(b"\0", minlength=2**58)
 
 
 CALLS: list[Callable[[Array], object]] = [

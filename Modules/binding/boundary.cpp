@@ -9,6 +9,7 @@
 #include <system_error>
 
 #include "core/parallel.hpp"
+#include "core/storage.hpp"
 #include "core/thread.hpp"
 
 namespace binding {
@@ -27,6 +28,9 @@ void set_python_exception() noexcept {
   } catch (const PythonError&) {
   } catch (const core::Stopped& error) {
     if (PyErr_Occurred() == nullptr) PyErr_SetString(PyExc_RuntimeError, error.what());
+  } catch (const core::OutOfMemory& error) {
+    const bool more = error.bytes() == core::OutOfMemory::largest;
+    PyErr_Format(PyExc_MemoryError, "no memory for an array of %zu bytes%s", error.bytes(), more ? " or more" : "");
   } catch (const std::bad_alloc&) {
     PyErr_NoMemory();
   } catch (const core::CannotStartThread&) {

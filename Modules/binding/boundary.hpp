@@ -13,6 +13,7 @@ namespace binding {
 //     PythonError                 is set already
 //     core::Stopped               is set already by the poll that stopped the kernel, or else RuntimeError
 //     core::Forked                RuntimeError
+//     core::OutOfMemory           MemoryError, which says for how much
 //     std::bad_alloc              MemoryError
 //     core::CannotStartThread     RuntimeError("can't start new thread")
 //     std::system_error           OSError(errno), or its subclass for that errno

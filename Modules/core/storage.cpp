@@ -2,7 +2,6 @@
 
 #include <cstdint>
 #include <cstdlib>
-#include <limits>
 #include <new>
 
 #include "core/platform.hpp"
@@ -31,7 +30,7 @@ constexpr std::size_t round_up(std::size_t n, std::size_t multiple) { return (n 
 std::atomic<Storage::Block*> Storage::spare_{nullptr};
 
 Storage::Storage(std::size_t bytes) {
-  if (bytes > std::numeric_limits<std::size_t>::max() / 2) throw std::bad_alloc();
+  if (bytes >= OutOfMemory::largest) throw OutOfMemory(bytes);
   block_ = bytes < large ? from_malloc(bytes) : from_spare(bytes);
   if (block_ == nullptr) block_ = map(bytes);
 }
@@ -39,7 +38,7 @@ Storage::Storage(std::size_t bytes) {
 // Not std::aligned_alloc, which does not know malloc's shortest way for small blocks.
 Storage::Block* Storage::from_malloc(std::size_t bytes) {
   void* const memory = std::malloc(round_up(bytes, alignment) + alignment + sizeof(Block));
-  if (memory == nullptr) throw std::bad_alloc();
+  if (memory == nullptr) throw OutOfMemory(bytes);
   const auto begin = reinterpret_cast<std::uintptr_t>(memory);
   auto* const data = static_cast<std::byte*>(memory) + (round_up(begin, alignment) - begin);
   if (bytes >= several_pages) platform::prefer_huge_pages(data, bytes);
@@ -61,7 +60,7 @@ Storage::Block* Storage::from_spare(std::size_t bytes) noexcept {
 Storage::Block* Storage::map(std::size_t bytes) {
   const std::size_t mapped = round_up(bytes, page);
   auto* const data = static_cast<std::byte*>(platform::map_memory(mapped + page));
-  if (data == nullptr) throw std::bad_alloc();
+  if (data == nullptr) throw OutOfMemory(bytes);
   platform::prefer_huge_pages(data, mapped);
   return new (data + mapped) Block{data, nullptr, mapped};
 }

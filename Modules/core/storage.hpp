@@ -4,9 +4,22 @@
 
 #include <atomic>
 #include <cstddef>
+#include <limits>
+#include <new>
 #include <utility>
 
 namespace core {
+
+// There is no memory for an array of so many bytes.
+class OutOfMemory : public std::bad_alloc {
+ public:
+  static constexpr std::size_t largest = std::numeric_limits<std::ptrdiff_t>::max();  // and more, if it says this
+  explicit OutOfMemory(std::size_t bytes) noexcept : bytes_(bytes < largest ? bytes : largest) {}
+  std::size_t bytes() const noexcept { return bytes_; }
+
+ private:
+  std::size_t bytes_;
+};
 
 class Storage {
  public:
@@ -14,7 +27,7 @@ class Storage {
   static constexpr std::size_t alignment = 64;
 
   Storage() = default;
-  // So many bytes, not initialised. Throws std::bad_alloc.
+  // So many bytes, not initialised. Throws OutOfMemory.
   explicit Storage(std::size_t bytes);
   Storage(const Storage& other) noexcept : block_(other.block_) {
     if (block_ != nullptr) block_->owners.fetch_add(1, std::memory_order_relaxed);

@@ -4,8 +4,9 @@
 #include <bit>
 #include <cstdlib>
 #include <cstring>
-#include <new>
 #include <numeric>
+
+#include "core/storage.hpp"
 
 namespace core {
 namespace {
@@ -48,7 +49,7 @@ std::optional<Shape> broadcast(std::span<const View> arrays) {
   if (empty) {
     shape.size = 0;
   } else if (too_many || shape.size > PTRDIFF_MAX) {
-    throw std::bad_alloc();
+    throw OutOfMemory(OutOfMemory::largest);
   }
   return result;
 }

@@ -49,7 +49,7 @@ struct Shape {
 };
 
 // The shape that the arrays have together by NumPy's rules: axes are matched from the last one on, and a length of 1
-// fits any other. Nothing if they do not fit. Throws std::bad_alloc if it has more elements than memory has bytes.
+// fits any other. Nothing if they do not fit. Throws OutOfMemory if it has more elements than memory has bytes.
 std::optional<Shape> broadcast(std::span<const View> arrays);
 
 // Is element i of one array element i of the other, and of the same type?

@@ -106,10 +106,10 @@ class BinCount final : public Call {
                                     std::to_string(static_cast<std::int64_t>(least.low)));
       }
       const auto greatest = std::get<core::Wide>(core::maximum(x, control)).low;
-      if (greatest >= max_length) throw std::bad_alloc();
+      if (greatest >= max_length) throw core::OutOfMemory(core::OutOfMemory::largest);
       length = std::max(length, static_cast<std::size_t>(greatest) + 1);
     }
-    if (length > max_length) throw std::bad_alloc();
+    if (length > max_length) throw core::OutOfMemory(core::OutOfMemory::largest);
     length_ = bytes ? std::max<std::size_t>(length, 256) : length;  // of so few values, all may be counted at once
     memory_ = core::Storage(length_ * sizeof(std::int64_t));
     const std::span counts(reinterpret_cast<std::int64_t*>(memory_.data()), length_);
