@@ -19,8 +19,8 @@ thread of the process runs any more (the workers of libgomp spin for 8 ms), then
 - fork-join: parallel_for for two from C++, calls to which both came, beside a cache line's round trip.
 - cold: a region of so long after a sleep; each call's speed-up over the median of its own product's loop on one thread,
   which is as cold. "Every time": the figure is the 90th percentile of calls, and "worst" stands beside. Regions of 20
-  and 50 µs are too short to gain much, of those it is the median. "burnt": the CPU time of the process for a call of
-  850 µs and the 5 ms after it, beyond that of one thread. Each contender has a process of its own.
+  and 50 µs are too short to gain much, of those it is the median. "idle after it": the CPU time of the process in the
+  5 ms after a call of 850 µs, beyond that of one thread. Each contender has a process of its own.
 - busy: as many busy processes beside as there are CPUs; a sum of 40 µs every 2 ms, then such sums back to back.
 - bits: how many different results sum has on 1 to 8 threads, and for ours on each instruction set.
 - import, size: seconds of `import` in a fresh interpreter; the bytes of the wheel.
