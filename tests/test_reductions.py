@@ -199,6 +199,8 @@ def test_a_sum_keeps_the_sign_of_zero() -> None:
 @pytest.mark.parametrize("offset", [0.0, 1.0])
 def test_errors_are_no_larger_than_numpys(name: str, offset: float) -> None:
     """The root of the mean of their squares; that of so many differs by chance, but not by much."""
+    if np.longdouble(1) + np.finfo(float).eps / 4 == 1:
+        pytest.skip("long double is no wider than double, here or in Valgrind")
     ours, numpys = 0.0, 0.0
     for seed in range(100):
         random = np.random.default_rng(seed)

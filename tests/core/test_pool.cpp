@@ -363,6 +363,66 @@ void workers_keep_off_the_callers_cpu() {
   core::set_num_threads(0);
 }
 
+// When to share
+
+// Whether a worker took part in a call that takes so long, as it says; what the worker does besides.
+template <class F>
+bool is_shared(microseconds time, F&& besides) {
+  constexpr int parts = 16;
+  Control control;
+  const auto caller = std::this_thread::get_id();
+  std::atomic<bool> shared{false};
+  auto body = [&](const Chunk& chunk) {
+    if (std::this_thread::get_id() != caller && !shared.exchange(true)) besides();
+    const auto end = core::Clock::now() + time * (chunk.end - chunk.begin) / parts;
+    while (core::Clock::now() < end) {
+    }
+  };
+  core::parallel_for(control, {.count = parts, .grain = 1, .cost = static_cast<double>(time.count()) * 1e3 / parts},
+                     body);
+  return shared;
+}
+
+void short_calls_wake_a_worker_when_they_come_in_a_row() {
+  core::set_num_threads(1);
+  REQUIRE(eventually([] { return workers().empty(); }));
+  core::set_num_threads(2);
+  in_threads(1, [](int) {
+    const auto call = [] { return is_shared(microseconds(20), [] {}); };
+    for (int i = 0; i < 50; ++i) {
+      usleep(300);
+      REQUIRE(!call());
+    }
+    REQUIRE(workers().empty());
+    REQUIRE(eventually([&] {
+      for (int i = 0; i < 100; ++i) {
+        if (call()) return true;
+      }
+      return false;
+    }));
+  });
+}
+
+void who_loses_by_sharing_works_alone_for_a_while() {
+  core::set_num_threads(2);
+  in_threads(1, [](int) {
+    const auto call = [] { return is_shared(microseconds(200), [] {}); };
+    REQUIRE(eventually([&] {
+      const auto begin = core::Clock::now();
+      if (!is_shared(microseconds(200), [] { usleep(20'000); })) return false;  // a worker that loses its CPU
+      int alone = 0;
+      for (;;) {
+        const bool shared = call();
+        if (core::Clock::now() > begin + milliseconds(20 + 45)) return alone > 0;
+        REQUIRE(!shared);
+        ++alone;
+      }
+    }));
+    REQUIRE(eventually(call));
+  });
+  core::set_num_threads(0);
+}
+
 // Forks
 
 #if !SANITIZED
@@ -468,7 +528,11 @@ int main() {
   idle_workers_sleep();
   one_cpu_needs_no_worker();
   workers_keep_off_the_callers_cpu();
+  if (core::cpu_count() > 1) {
+    short_calls_wake_a_worker_when_they_come_in_a_row();
+    who_loses_by_sharing_works_alone_for_a_while();
+  }
   a_child_has_a_pool_of_its_own();
   a_fork_in_the_middle_ends_the_call_in_the_child();
-  std::puts("14 passed, 0 failed");
+  std::puts("16 passed, 0 failed");
 }
