@@ -17,6 +17,8 @@ from typing import Any
 
 LINUX = sys.platform.startswith("linux")
 MAP_NORESERVE = getattr(mmap, "MAP_NORESERVE", 0x4000)  # Python has the name since 3.13
+# A sanitizer is there: its malloc keeps what is freed, its locks do not survive a fork beside busy threads.
+SANITIZED = "san.so" in os.environ.get("LD_PRELOAD", "")
 FREE_THREADED = not getattr(sys, "_is_gil_enabled", lambda: True)()
 
 

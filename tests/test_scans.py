@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import threadmodule
 from reference import DTYPES, FLOATS, INTS, UNSIGNED, Layout, assert_same, doubles, native, values
-from support import LINUX, check_python
+from support import LINUX, SANITIZED, check_python
 
 LENGTHS = [0, 1, 2, 3, 7, 8, 9, 33, 1000, 4095, 4096, 4097, 32767, 32769, 100_003, 400_001]
 
@@ -414,7 +414,7 @@ def test_errors_of_bincount() -> None:
         threadmodule.bincount(b"abc", 2**62)
 
 
-@pytest.mark.skipif(not LINUX, reason="/proc")
+@pytest.mark.skipif(not LINUX or SANITIZED, reason="looks into /proc at malloc's memory")
 @pytest.mark.parametrize("threads", [1, 8])
 def test_tables_are_no_larger_than_the_array(threads: int) -> None:
     """Of eight threads each would have one of 800 MB."""
