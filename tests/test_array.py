@@ -156,7 +156,7 @@ def test_conversions_keep_the_value_or_fail(numpys: Any, dtype: str) -> None:
         ([[1], 2], ValueError, "rows of the same length and depth"),
         ([[1], [2, 3]], ValueError, "rows of the same length and depth"),
         ([[], [1]], ValueError, "rows of the same length and depth"),
-        ([2**64], OverflowError, "an int of more than 63 bits does not fit in uint64"),
+        ([2**64], OverflowError, "an int of more than 64 bits does not fit in uint64"),
         ([-(2**70)], OverflowError, "an int of more than 63 bits does not fit in int64"),
         ([-1, 2**63], OverflowError, "-1 does not fit in uint64"),
         ([2**2000, 1.5], OverflowError, "int too large to convert to float"),
@@ -224,7 +224,7 @@ def test_numbers_that_do_not_fit(number: Any, dtype: str, error: type[Exception]
 
 
 def test_numbers_of_more_digits_than_python_prints() -> None:
-    with pytest.raises(OverflowError, match="an int of more than 63 bits does not fit in uint64"):
+    with pytest.raises(OverflowError, match="an int of more than 64 bits does not fit in uint64"):
         Array([10**5000])
 
 

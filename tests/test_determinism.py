@@ -153,3 +153,20 @@ def test_every_instruction_set() -> None:
 def python_path() -> str:
     """Where these tests are, too."""
     return os.pathsep.join([str(Path(__file__).parent), *sys.path])
+
+
+@pytest.mark.parametrize("tier", ["baseline", "avx2", "avx512"])
+def test_of_several_nans_all_tiers_make_the_same(tier: str) -> None:
+    out = check_python(
+        """
+        import array, math, struct, threadmodule
+        a = array.array("d", [math.nan, -math.nan, 1.0] * 20)
+        b = array.array("d", [-math.nan, math.nan, 1.0] * 20)
+        for x in (a, b):
+            for result in (threadmodule.sum(x), threadmodule.mean(x), threadmodule.norm(x), threadmodule.var(x),
+                           threadmodule.dot(x, b)):
+                print(struct.pack(">d", result).hex())
+        """,
+        env={**os.environ, "THREADMODULE_SIMD": tier},
+    )
+    assert set(out.split()) == {"7ff8000000000000"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import pytest
@@ -99,3 +100,28 @@ class TestFork:
             assert thread.result() == 0
             """,
         )
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no os.fork()")
+@pytest.mark.parametrize("by", ["a signal handler", "progress"])
+def test_a_kernel_on_one_thread_goes_on_in_a_child_forked_in_its_middle(by: str) -> None:
+    out = check_python(f"""
+        import os, signal, threadmodule, warnings
+        warnings.simplefilter("ignore", DeprecationWarning)
+        expected = threadmodule.pi(10**9)
+        children = []
+        def fork(*_):
+            if not children:
+                children.append(os.fork())
+        if {by!r} == "progress":
+            result = threadmodule.pi(10**9, threads=1, progress=fork)
+        else:
+            signal.signal(signal.SIGALRM, fork)
+            signal.setitimer(signal.ITIMER_REAL, 0.02)
+            result = threadmodule.pi(10**9, threads=1)
+        if children == [0]:
+            os._exit(result != expected)
+        assert result == expected
+        print(os.waitstatus_to_exitcode(os.waitpid(children[0], 0)[1]))
+    """)
+    assert out == "0\n"

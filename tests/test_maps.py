@@ -628,3 +628,21 @@ def test_outputs_larger_than_the_caches(dtype: str, offset: int) -> None:
     b = a[::-1]
     threadmodule.add(a, b, out=out)
     np.testing.assert_array_equal(out, a + b)
+
+
+def test_a_float_beside_f2_is_rounded_once() -> None:
+    random = np.random.default_rng(0)
+    halves = [*random.uniform(-70_000, 70_000, 500), *random.uniform(-1, 1, 500) * 2.0 ** random.integers(-30, 0, 500)]
+    ties = [(2 * k + 1) * 2.0**e for k in range(1024, 1100) for e in (-12, -30, 4)]
+    tiny = [math.inf, -math.inf, 1e-300, -1e-300, 5e-324, 2.0**-25, 65519.999999999, 65520.0, 1e308, 0.0, -0.0]
+    for x in [*halves, *tiny, *(tie * (1 + d) for tie in ties for d in (0, 2.0**-40, -(2.0**-40)))]:
+        with np.errstate(over="ignore"):
+            expected = np.float16(x)
+        result = np.asarray(threadmodule.subtract(np.full(1, -0.0, "f2"), -float(x)))[0]
+        assert (result, np.signbit(result)) == (expected, np.signbit(expected)), x
+
+
+def test_clip_of_numbers_by_nan() -> None:
+    assert math.isnan(threadmodule.clip(5, None, math.nan))
+    assert math.isnan(threadmodule.clip(5.0, math.nan, 7))
+    assert math.isnan(threadmodule.clip(math.nan, 1, 7))

@@ -474,6 +474,13 @@ def test_ddof_of_another_type(ddof: Any) -> None:
         threadmodule.var(np.ones(3), ddof)
 
 
+def test_ddof_that_no_float_holds() -> None:
+    with pytest.raises(
+        OverflowError, match=r"^var\(\) argument 'ddof' must be less than 2\*\*1024, got an int of 1329 bits"
+    ):
+        threadmodule.var(np.ones(3), ddof=10**400)
+
+
 # What they all share
 
 

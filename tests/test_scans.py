@@ -483,3 +483,24 @@ def test_the_input_is_left_alone(dtype: str) -> None:
     if dtype not in FLOATS:
         threadmodule.bincount(a)
     assert np.array_equal(a, before)
+
+
+@pytest.mark.parametrize("dtype", ["f2", "f4", "f8", "i4"])
+def test_edges_of_arrays_without_width_are_numpys(dtype: str) -> None:
+    random = np.random.default_rng(0)
+    arrays = [np.empty(0, dtype), *(np.full(3, value).astype(dtype) for value in random.uniform(-3, 3, 200))]
+    for a in arrays:
+        for bins in (1, 7, 40):
+            expected = np.histogram(a, bins)[1]
+            edges = np.asarray(threadmodule.histogram(a, bins)[1])
+            assert edges.dtype == expected.dtype
+            np.testing.assert_array_equal(edges, expected)
+
+
+def test_cumsum_of_many_dimensions_in_place() -> None:
+    a = np.random.default_rng(0).standard_normal((3, 4, 1000))
+    expected = np.asarray(threadmodule.cumsum(a)).copy()
+    threadmodule.cumsum(a, out=a.reshape(-1))
+    np.testing.assert_array_equal(a.reshape(-1), expected)
+    with pytest.raises(ValueError, match="not overlap in part"):
+        threadmodule.cumsum(a.T, out=a.reshape(-1))

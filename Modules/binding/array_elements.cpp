@@ -52,7 +52,8 @@ Element integer_element(DType dtype, PyObject* number) {
     if (PyErr_Occurred() == nullptr && dtype == DType::u8) return store(std::uint64_t{large});
   }
   if (overflow != 0) {  // perhaps it has too many digits for a message
-    raise(PyExc_OverflowError, "an int of more than 63 bits does not fit in %s", core::name_of(dtype));
+    raise(PyExc_OverflowError, "an int of more than %d bits does not fit in %s", dtype == DType::u8 ? 64 : 63,
+          core::name_of(dtype));
   }
   return core::with_type(dtype, [&](auto type) {
     using T = decltype(type);

@@ -57,4 +57,19 @@ long long integer_from(const char* function, const char* argument, PyObject* obj
   return value;
 }
 
+double double_from(const char* function, const char* argument, PyObject* object) {
+  const double value = PyFloat_AsDouble(object);
+  if (value != -1 || PyErr_Occurred() == nullptr) return value;
+  if (PyErr_ExceptionMatches(PyExc_TypeError) != 0) {
+    PyErr_Clear();
+    raise(PyExc_TypeError, "%s() argument '%s' must be a number, not %s", function, argument, Py_TYPE(object)->tp_name);
+  }
+  if (PyErr_ExceptionMatches(PyExc_OverflowError) != 0 && PyLong_Check(object) != 0) {
+    PyErr_Clear();
+    raise(PyExc_OverflowError, "%s() argument '%s' must be less than 2**1024, got %S", function, argument,
+          shown(Ref::copy(object)).get());
+  }
+  throw PythonError();
+}
+
 }  // namespace binding

@@ -18,4 +18,7 @@ Ref shown(const Ref& integer);
 long long integer_from(const char* function, const char* argument, PyObject* object, long long minimum,
                        long long maximum);
 
+// A number as a double. Otherwise TypeError, or OverflowError for an int that is too large.
+double double_from(const char* function, const char* argument, PyObject* object);
+
 }  // namespace binding

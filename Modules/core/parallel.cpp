@@ -305,7 +305,8 @@ void Job::do_own_and_others() noexcept {
       unattended = 0;
       control_.poll_if_due([this] { return newly_done(); });
     }
-    return !control_.stopped() && !forked();
+    // In the child of a fork, who has asked nobody misses nobody, and goes on.
+    return !control_.stopped() && (participants_ == 1 || !forked());
   };
   for (unsigned k = 0; k < participants_; ++k) {
     Part& part = parts_[k];

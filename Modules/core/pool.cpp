@@ -161,8 +161,9 @@ Worker* workers(unsigned number) noexcept {
     renew_after_fork(pool_generation,
                      [] { std::for_each_n(all_workers, started.load(), [](Worker& w) { w.reset(); }); });
   }
+  if (const unsigned most = num_threads.load(); most != 0) number = std::min(number, most - 1);
   unsigned before = limit.load();
-  while (before < number && num_threads.load() == 0 && !limit.compare_exchange_weak(before, number)) {
+  while (before < number && !limit.compare_exchange_weak(before, number)) {
   }
   return all_workers;
 }

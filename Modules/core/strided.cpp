@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <cmath>
 #include <cstdlib>
 #include <cstring>
 #include <numeric>
@@ -138,6 +139,7 @@ void add_axes(Sums& sums, const View& array) noexcept {
 
 bool same_memory(const View& a, const View& b) noexcept {
   if (a.data != b.data || a.dtype != b.dtype || a.swapped != b.swapped || a.size != b.size) return false;
+  if (a.contiguous && b.contiguous) return true;
   int i = 0;
   int j = 0;
   for (;;) {
@@ -515,8 +517,13 @@ void scatter(const void* from, const Layout& to, std::size_t begin, std::size_t 
 
 double rounded_to(DType dtype, double x) noexcept {
   if (dtype == DType::f8) return x;
-  const auto narrow = static_cast<float>(x);
+  auto narrow = static_cast<float>(x);
   if (dtype == DType::f4) return double{narrow};
+  // To round twice could be to round up twice. So what the first time takes off leaves a trace in the last bit.
+  if (double{narrow} != x && !std::isnan(x)) {
+    const auto towards_zero = std::bit_cast<std::uint32_t>(narrow) - (std::fabs(narrow) > std::fabs(x) ? 1 : 0);
+    narrow = std::bit_cast<float>(towards_zero | 1);
+  }
   std::uint16_t half = 0;
   const View view{.data = &half, .size = 1, .dtype = DType::f2, .contiguous = true};
   const Walk walk(view, Order::c);

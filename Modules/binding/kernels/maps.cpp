@@ -1,5 +1,6 @@
 // Element by element: a buffer or number each, an Array, a number or `out`.
 #include <array>
+#include <cmath>
 #include <cstring>
 #include <limits>
 #include <optional>
@@ -172,7 +173,8 @@ Ref clipped(const std::array<PyObject*, 3>& x) {
     if (limit == Py_None) return;
     const int outside = PyObject_RichCompareBool(result, limit, comparison);
     check(outside);
-    if (outside != 0) result = limit;
+    const bool nan = PyFloat_Check(limit) != 0 && std::isnan(PyFloat_AS_DOUBLE(limit));
+    if (outside != 0 || nan) result = limit;
   };
   replace_if(x[1], Py_LT);
   replace_if(x[2], Py_GT);

@@ -78,15 +78,7 @@ class Variance final : public Call {
  public:
   Variance(const KernelDef& def, const Arguments& arguments)
       : Call(def, arguments), a_(arguments.function(), arguments.name(0), arguments[0], Buffer::read) {
-    if (PyObject* ddof = arguments[1]) {
-      ddof_ = PyFloat_AsDouble(ddof);
-      if (ddof_ == -1 && PyErr_Occurred() != nullptr) {
-        if (PyErr_ExceptionMatches(PyExc_TypeError) == 0) throw PythonError();
-        PyErr_Clear();
-        raise(PyExc_TypeError, "%s() argument 'ddof' must be a number, not %s", arguments.function(),
-              Py_TYPE(ddof)->tp_name);
-      }
-    }
+    if (arguments[1] != nullptr) ddof_ = double_from(arguments.function(), arguments.name(1), arguments[1]);
   }
   void run(core::Control& control) override { squares_ = core::squared_deviations(a_.view(), control); }
   Ref result() const override {

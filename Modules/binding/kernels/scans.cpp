@@ -172,22 +172,14 @@ class Histogram final : public Call {
   }
 
  private:
-  static double double_from(const char* argument, PyObject* object) {
-    const double value = PyFloat_AsDouble(object);
-    if (value != -1 || PyErr_Occurred() == nullptr) return value;
-    if (PyErr_ExceptionMatches(PyExc_TypeError) == 0) throw PythonError();
-    PyErr_Clear();
-    raise(PyExc_TypeError, "histogram() argument '%s' must hold numbers, got %s", argument, Py_TYPE(object)->tp_name);
-  }
-
   void read_range(PyObject* range) {
     if (range == nullptr || range == Py_None) return;
     if (PySequence_Check(range) == 0 || PySequence_Size(range) != 2) {
       PyErr_Clear();
       raise(PyExc_TypeError, "histogram() argument 'range' must be a pair of numbers, got %R", range);
     }
-    low_ = double_from("range", own(PySequence_GetItem(range, 0)).get());
-    high_ = double_from("range", own(PySequence_GetItem(range, 1)).get());
+    low_ = double_from("histogram", "range", own(PySequence_GetItem(range, 0)).get());
+    high_ = double_from("histogram", "range", own(PySequence_GetItem(range, 1)).get());
     if (!std::isfinite(low_) || !std::isfinite(high_) || low_ > high_) {
       raise(PyExc_ValueError, "histogram() argument 'range' must be two finite numbers in order, got %R", range);
     }
@@ -211,7 +203,7 @@ class Histogram final : public Call {
       const Ref edges = own(PySequence_Tuple(bins));
       make_room(static_cast<std::size_t>(PyTuple_GET_SIZE(edges.get())));
       for (std::size_t i = 0; i < edges_.size(); ++i) {
-        edges_[i] = double_from("bins", PyTuple_GET_ITEM(edges.get(), static_cast<Py_ssize_t>(i)));
+        edges_[i] = double_from("histogram", "bins", PyTuple_GET_ITEM(edges.get(), static_cast<Py_ssize_t>(i)));
       }
     }
     for (std::size_t i = 0; i + 1 < edges_.size(); ++i) {
@@ -234,14 +226,18 @@ class Histogram final : public Call {
         }
       }
     }
+    // As numpy.linspace, i * step and the last one exactly: computed in doubles, or in the array's own type if the ends
+    // are of that, and f2 by way of f4.
+    const bool in_doubles = ranged_ || a_.view().size == 0 || edge_type_ == DType::f8;
+    const auto rounded = [&](double x) {
+      return core::rounded_to(edge_type_, in_doubles ? x : double{static_cast<float>(x)});
+    };
+    const auto computed = [&](double x) { return in_doubles ? x : rounded(x); };
     if (low_ == high_) {
-      low_ -= 0.5;
-      high_ += 0.5;
+      low_ = computed(low_ - 0.5);
+      high_ = computed(high_ + 0.5);
     }
     make_room(bins_ + 1);
-    // As numpy.linspace, i * step and the last one exactly: computed in doubles, or in the array's own type if the ends
-    // are of that.
-    const auto computed = [this](double x) { return ranged_ ? x : rounded(x); };
     const double step = computed(computed(high_ - low_) / computed(static_cast<double>(bins_)));
     const auto edge = [&](std::size_t i) {
       return i == bins_ ? rounded(high_) : rounded(computed(computed(static_cast<double>(i)) * step) + low_);
@@ -300,8 +296,6 @@ class Histogram final : public Call {
     edge_memory_ = core::Storage(edges * sizeof(double));
     edges_ = {reinterpret_cast<double*>(edge_memory_.data()), edges};
   }
-
-  double rounded(double edge) const noexcept { return core::rounded_to(edge_type_, edge); }
 
   static constexpr std::size_t piece = 1024;
 

@@ -16,14 +16,19 @@ Wide widened(Int128 sum) noexcept { return Wide(sum); }
 Wide widened(Wide sum) noexcept { return sum; }
 double widened(double sum) noexcept { return sum; }
 
+// Which of several NaNs an addition keeps, and its sign, depends on the compiler.
+double canonical(double x) noexcept { return std::isnan(x) ? std::numeric_limits<double>::quiet_NaN() : x; }
+Wide canonical(Wide x) noexcept { return x; }
+
 template <class T>
 using Part = std::conditional_t<std::is_floating_point_v<T>, double, Wide>;
 
 template <class T>
 Number sum_of(const View& a, Control& control) {
   const auto loop = loops<T>().sum;
-  return reduce_array<Part<T>, T>(control, cost_of_reading(a), a, Order::any,
-                                  [loop](const T* x, std::size_t n, std::size_t) { return widened(loop(x, n)); });
+  return canonical(
+      reduce_array<Part<T>, T>(control, cost_of_reading(a), a, Order::any,
+                               [loop](const T* x, std::size_t n, std::size_t) { return widened(loop(x, n)); }));
 }
 
 // ---- The least and the greatest
@@ -147,9 +152,9 @@ Number dot(const View& a, const View& b, DType loop, Control& control) {
   return with_type(loop, [&](auto zero) -> Number {
     using T = decltype(zero);
     if (a.size == 0) return std::is_floating_point_v<T> ? Number(0.0) : Number(Wide());
-    return reduce_arrays<Part<T>, T>(control, 2 * cost_of_reading(a), a, b, [](const T* x, const T* y, std::size_t n) {
-      return widened(loops<T>().dot(x, y, n));
-    });
+    return canonical(reduce_arrays<Part<T>, T>(
+        control, 2 * cost_of_reading(a), a, b,
+        [](const T* x, const T* y, std::size_t n) { return widened(loops<T>().dot(x, y, n)); }));
   });
 }
 
@@ -174,13 +179,13 @@ double squared_deviations(const View& a, Control& control) {
     using T = decltype(zero);
     const auto loop = std::get<SumOfSquares<T>>(tables().sum_of_squares);
     // A leaf is read from memory once; the second time it is in the level-1 cache.
-    return reduce_array<Moments, T>(control, 2 * cost_of_reading(a), a, Order::any,
-                                    [&](const T* x, std::size_t n, std::size_t) {
-                                      const auto count = static_cast<double>(n);
-                                      const double mean = loops<T>().sum(x, n) / count;
-                                      return Moments{count, mean, loop(x, mean, 1, n)};
-                                    })
-        .squares;
+    const auto moments = reduce_array<Moments, T>(control, 2 * cost_of_reading(a), a, Order::any,
+                                                  [&](const T* x, std::size_t n, std::size_t) {
+                                                    const auto count = static_cast<double>(n);
+                                                    const double mean = loops<T>().sum(x, n) / count;
+                                                    return Moments{count, mean, loop(x, mean, 1, n)};
+                                                  });
+    return canonical(moments.squares);
   });
 }
 
@@ -190,7 +195,8 @@ double norm(const View& a, Control& control) {
     using T = decltype(zero);
     const double squares = scaled_squares<T>(a, 1, control);
     // Squares of less than 2^-960 have lost bits, infinite ones all: once more, scaled by a power of two.
-    if (std::isnan(squares) || (squares >= 0x1p-960 && std::isfinite(squares))) return std::sqrt(squares);
+    if (std::isnan(squares)) return canonical(squares);
+    if (squares >= 0x1p-960 && std::isfinite(squares)) return std::sqrt(squares);
     const Control::Silence silence(control);
     const double most = std::max(std::fabs(to_double(maximum(a, control))), std::fabs(to_double(minimum(a, control))));
     if (most == 0 || std::isinf(most)) return most;
