@@ -2,10 +2,15 @@ from __future__ import annotations
 
 import faulthandler
 import gc
+import signal
 from collections.abc import Iterator
 
 import pytest
 from support import LINUX, eventually, open_files, os_threads
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # As a shell starts its background jobs. The programs that the tests interrupt would inherit it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 WATCHDOG = 300  # seconds: a test that hangs ends the run with the stacks of all threads
 
