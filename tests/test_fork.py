@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import Any
 
 import pytest
@@ -102,7 +101,6 @@ class TestFork:
         )
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="no os.fork()")
 @pytest.mark.parametrize("by", ["a signal handler", "progress"])
 def test_a_kernel_on_one_thread_goes_on_in_a_child_forked_in_its_middle(by: str) -> None:
     out = check_python(f"""

@@ -66,7 +66,7 @@ double double_from(const char* function, const char* argument, PyObject* object)
   }
   if (PyErr_ExceptionMatches(PyExc_OverflowError) != 0 && PyLong_Check(object) != 0) {
     PyErr_Clear();
-    raise(PyExc_OverflowError, "%s() argument '%s' must be less than 2**1024, got %S", function, argument,
+    raise(PyExc_OverflowError, "%s() argument '%s' must fit in a float, got %S", function, argument,
           shown(Ref::copy(object)).get());
   }
   throw PythonError();

@@ -122,7 +122,8 @@ template <std::size_t bytes = THREADMODULE_VECTOR>
 }
 
 // Sum of term(i) for i < n. term.vector(i) gives the terms i, i + 1, ... as a vector; term.first(i, count) the first
-// `count` of them, and behind these whatever.
+// `count` of them, and behind these whatever. Inlined, and its term a copy: else each block would begin with a load of
+// the pointer, which takes 13 ns of a leaf of 4096.
 template <class Term>
 [[gnu::always_inline]] inline double sum_of(std::size_t n, const Term term) noexcept {
   constexpr std::size_t wide = width<double>;
