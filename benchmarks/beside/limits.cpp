@@ -71,12 +71,20 @@ void store(double* to, double value) {
 template <class Map>
 double stream(const Data& data, std::size_t begin, std::size_t end, Map map) {
   std::size_t i = begin;
+#ifdef __AVX__
 #ifdef __AVX512F__
-  for (; i < end && reinterpret_cast<std::size_t>(data.out + i) % 64 != 0; i++) store(data.out + i, map(i));
-  for (; i + 8 <= end; i += 8) {
-    Vector<64>::type v;
-    for (std::size_t lane = 0; lane < 8; lane++) v[lane] = map(i + lane);
-    _mm512_stream_pd(data.out + i, v);
+  using V = Vector<64>::type;
+  const auto store_all = [](double* to, V v) { _mm512_stream_pd(to, v); };
+#else
+  using V = Vector<32>::type;
+  const auto store_all = [](double* to, V v) { _mm256_stream_pd(to, v); };
+#endif
+  constexpr std::size_t width = sizeof(V) / sizeof(double);
+  for (; i < end && reinterpret_cast<std::size_t>(data.out + i) % sizeof(V) != 0; i++) store(data.out + i, map(i));
+  for (; i + width <= end; i += width) {
+    V v;
+    for (std::size_t lane = 0; lane < width; lane++) v[lane] = map(i + lane);
+    store_all(data.out + i, v);
   }
 #endif
   for (; i < end; i++) store(data.out + i, map(i));

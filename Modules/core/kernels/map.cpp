@@ -179,7 +179,7 @@ double cost_of(Map operation, DType loop) noexcept {
     case Map::sqrt:
     case Map::divide: return 0.05 * size;
     case Map::exp:
-    case Map::log: return 0.5;
+    case Map::log: return 1;
     default: return 0.02 * size;
   }
 }

@@ -16,7 +16,7 @@ namespace {
 
 constexpr std::size_t segment = 512;
 constexpr std::size_t together = leaf_size / segment;
-constexpr double cost = 0.5;
+constexpr double cost = 1;
 
 // ---- Floats
 

@@ -86,7 +86,8 @@ template <class T>
 //
 // The element i of a leaf is added up in lane i % 32, whatever the width of a vector, and in blocks of 1024, so that no
 // more than 32 are added up one after the other. Then the blocks are added up, and the lanes in halves: the same
-// additions in the same order on every tier. Four vectors of AVX-512 hide the latency of an addition.
+// additions in the same order on every tier. Four vectors of AVX-512 hide the latency of an addition. Two sums of one
+// element's terms have half the lanes each, and blocks half as long.
 
 constexpr std::size_t lanes = 32;
 constexpr std::size_t summed_at_once = 1024;
@@ -121,75 +122,119 @@ template <std::size_t bytes = THREADMODULE_VECTOR>
   }
 }
 
-// Sum of term(i) for i < n. term.vector(i) gives the terms i, i + 1, ... as a vector; term.first(i, count) the first
-// `count` of them, and behind these whatever. Inlined, and its term a copy: else each block would begin with a load of
-// the pointer, which takes 13 ns of a leaf of 4096.
-template <class Term>
-[[gnu::always_inline]] inline double sum_of(std::size_t n, const Term term) noexcept {
+// The terms of the elements of one vector: each is added up by itself.
+template <std::size_t number>
+struct Terms {
+  Vector<double> of[number];
+};
+
+template <std::size_t number>
+struct Sums {
+  double of[number];
+};
+
+// The sums over i < n of the terms of i. term.vector(i) gives those of i, i + 1, ... as vectors; term.first(i, count)
+// those of the first `count` of them, and behind these whatever. Inlined, and its term a copy: else each block would
+// begin with a load of the pointer, which takes 13 ns of a leaf of 4096.
+template <std::size_t number, class Term>
+[[gnu::always_inline]] inline Sums<number> sums_of(std::size_t n, const Term term) noexcept {
   constexpr std::size_t wide = width<double>;
-  constexpr std::size_t vectors = Lanes::vectors;
+  constexpr std::size_t vectors = Lanes::vectors / number;  // for each sum
+  constexpr std::size_t step = lanes / number;
   Lanes total = nothing();
   std::size_t i = 0;
   // One loop for the last block too: the CPU foresees the addresses of an instruction, so a second loop that takes
   // turns with the first made data in the level-2 cache 1.4 times as slow to add up.
-  while (i + lanes <= n) {
+  while (i + step <= n) {
     Lanes block = nothing();
-    for (const std::size_t end = std::min(n, i + summed_at_once); i + lanes <= end; i += lanes) {
+    for (const std::size_t end = std::min(n, i + summed_at_once / number); i + step <= end; i += step) {
 #pragma GCC unroll 16
-      for (std::size_t k = 0; k < vectors; ++k) block.sums[k] += term.vector(i + k * wide);
+      for (std::size_t k = 0; k < vectors; ++k) {
+        const Terms<number> terms = term.vector(i + k * wide);
+#pragma GCC unroll 2
+        for (std::size_t s = 0; s < number; ++s) block.sums[s * vectors + k] += terms.of[s];
+      }
     }
     total.add(block);
   }
   if (i < n) {
     Lanes rest = nothing();
     std::size_t k = 0;
-    for (; i + wide <= n; i += wide) rest.sums[k++] = term.vector(i);
+    for (; i + wide <= n; i += wide, ++k) {
+      const Terms<number> terms = term.vector(i);
+      for (std::size_t s = 0; s < number; ++s) rest.sums[s * vectors + k] = terms.of[s];
+    }
     if (i < n) {
-      const auto count = static_cast<double>(n - i);
-      rest.sums[k] = load<Vector<double>>(iota.value) < count ? term.first(i, n - i) : -Vector<double>{};
+      const auto within = load<Vector<double>>(iota.value) < static_cast<double>(n - i);
+      const Terms<number> terms = term.first(i, n - i);
+      for (std::size_t s = 0; s < number; ++s) {
+        rest.sums[s * vectors + k] = within ? terms.of[s] : -Vector<double>{};
+      }
     }
     total.add(rest);
   }
 #pragma GCC unroll 16
   for (std::size_t half = vectors / 2; half > 0; half /= 2) {
 #pragma GCC unroll 16
-    for (std::size_t k = 0; k < half; ++k) total.sums[k] += total.sums[k + half];
+    for (std::size_t k = 0; k < half; ++k) {
+#pragma GCC unroll 2
+      for (std::size_t s = 0; s < number; ++s) total.sums[s * vectors + k] += total.sums[s * vectors + k + half];
+    }
   }
-  return sum_of_lanes(total.sums[0]);
+  Sums<number> sums;
+  for (std::size_t s = 0; s < number; ++s) sums.of[s] = sum_of_lanes(total.sums[s * vectors]);
+  return sums;
+}
+
+template <class Term>
+[[gnu::always_inline]] inline double sum_of(std::size_t n, const Term term) noexcept {
+  return sums_of<1>(n, term).of[0];
 }
 
 template <class T>
 struct Elements {
   const T* a;
-  Vector<double> vector(std::size_t i) const noexcept { return load_doubles(a + i); }
-  Vector<double> first(std::size_t i, std::size_t count) const noexcept { return load_doubles(a + i, count); }
+  Terms<1> vector(std::size_t i) const noexcept { return {load_doubles(a + i)}; }
+  Terms<1> first(std::size_t i, std::size_t count) const noexcept { return {load_doubles(a + i, count)}; }
 };
 
 template <class T>
 struct Products {
   const T* a;
   const T* b;
-  Vector<double> vector(std::size_t i) const noexcept { return load_doubles(a + i) * load_doubles(b + i); }
-  Vector<double> first(std::size_t i, std::size_t count) const noexcept {
-    return load_doubles(a + i, count) * load_doubles(b + i, count);
+  Terms<1> vector(std::size_t i) const noexcept { return {load_doubles(a + i) * load_doubles(b + i)}; }
+  Terms<1> first(std::size_t i, std::size_t count) const noexcept {
+    return {load_doubles(a + i, count) * load_doubles(b + i, count)};
   }
 };
 
 template <class T>
 struct Squares {
   const T* a;
-  double from;
   double factor;
-  static Vector<double> squared(Vector<double> x) noexcept { return x * x; }
-  Vector<double> vector(std::size_t i) const noexcept { return squared((load_doubles(a + i) - from) * factor); }
-  Vector<double> first(std::size_t i, std::size_t count) const noexcept {
-    return squared((load_doubles(a + i, count) - from) * factor);
-  }
+  Terms<1> of(Vector<double> x) const noexcept { return {(x * factor) * (x * factor)}; }
+  Terms<1> vector(std::size_t i) const noexcept { return of(load_doubles(a + i)); }
+  Terms<1> first(std::size_t i, std::size_t count) const noexcept { return of(load_doubles(a + i, count)); }
 };
 
 template <class T>
-double sum_of_squares(const T* a, double from, double factor, std::size_t n) noexcept {
-  return sum_of(n, Squares<T>{a, from, factor});
+double sum_of_squares(const T* a, double factor, std::size_t n) noexcept {
+  return sum_of(n, Squares<T>{a, factor});
+}
+
+template <class T>
+struct Difference {
+  const T* a;
+  double from;
+  Terms<2> of(Vector<double> x) const noexcept { return {x - from, (x - from) * (x - from)}; }
+  Terms<2> vector(std::size_t i) const noexcept { return of(load_doubles(a + i)); }
+  Terms<2> first(std::size_t i, std::size_t count) const noexcept { return of(load_doubles(a + i, count)); }
+};
+
+template <class T>
+Deviations deviations(const T* a, double from, std::size_t n) noexcept {
+  const Sums<2> sums = sums_of<2>(n, Difference<T>{a, from});
+  return {sums.of[0], sums.of[1]};
 }
 
 // ---- Sums of integers
@@ -581,11 +626,11 @@ bool overflows(const void* x0, const void* x1, const void* x2, std::size_t n) no
 struct PiTerms {
   double begin;  // + i is exact
   double step;
-  Vector<double> vector(std::size_t i) const noexcept {
+  Terms<1> vector(std::size_t i) const noexcept {
     const Vector<double> x = (load<Vector<double>>(iota.value) + (begin + static_cast<double>(i))) * step;
-    return 4.0 / (1.0 + x * x);
+    return {4.0 / (1.0 + x * x)};
   }
-  Vector<double> first(std::size_t i, std::size_t) const noexcept { return vector(i); }
+  Terms<1> first(std::size_t i, std::size_t) const noexcept { return vector(i); }
 };
 
 double pi(double begin, double step, std::size_t n) noexcept { return sum_of(n, PiTerms{begin, step}); }
@@ -728,6 +773,11 @@ constexpr Loops<T> loops_of() noexcept {
   return loops;
 }
 
+template <class T>
+constexpr SquaresLoops<T> of_squares() noexcept {
+  return {sum_of_squares<T>, deviations<T>};
+}
+
 }  // namespace
 
 #define THREADMODULE_JOINED(a, b) a##b
@@ -747,7 +797,7 @@ constinit const IntegerLoops THREADMODULE_INTEGERS_OF(THREADMODULE_TIER) = {
 constinit const Tables THREADMODULE_TABLES(THREADMODULE_TIER) = {
     &THREADMODULE_INTEGERS_OF(THREADMODULE_INTEGERS),
     {loops_of<float>(), loops_of<double>()},
-    {sum_of_squares<float>, sum_of_squares<double>},
+    {of_squares<float>(), of_squares<double>()},
     {pi, distances, squares},
     find_bins,
     stream,

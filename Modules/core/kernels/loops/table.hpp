@@ -70,9 +70,23 @@ struct Loops {
   std::size_t (*count_nonzero)(const void* a, std::size_t n);
 };
 
-// The sum of ((a[i] - from) * factor)^2.
+// Of d[i] = a[i] - from.
+struct Deviations {
+  double sum = 0;
+  double squares = 0;  // d[0] * d[0] + d[1] * d[1] + ...
+
+  Deviations& operator+=(const Deviations& other) noexcept {
+    sum += other.sum;
+    squares += other.squares;
+    return *this;
+  }
+};
+
 template <class T>
-using SumOfSquares = double (*)(const T* a, double from, double factor, std::size_t n);
+struct SquaresLoops {
+  double (*sum)(const T* a, double factor, std::size_t n);  // of (a[i] * factor)^2
+  Deviations (*deviations)(const T* a, double from, std::size_t n);
+};
 
 // Terms that are computed, not read: term(first), term(first + 1), ...
 struct SeriesLoops {
@@ -87,7 +101,7 @@ using IntegerLoops = std::tuple<Loops<std::int8_t>, Loops<std::int16_t>, Loops<s
 struct Tables {
   const IntegerLoops* of_integers;  // maybe of another tier
   std::tuple<Loops<float>, Loops<double>> of_floats;
-  std::tuple<SumOfSquares<float>, SumOfSquares<double>> sum_of_squares;
+  std::tuple<SquaresLoops<float>, SquaresLoops<double>> of_squares;
   SeriesLoops series;
   // Into which of the bins of equal width each x falls; -1 if that is not certain, or into none.
   void (*find_bins)(const double* x, std::size_t n, double low, double high, double per_bin, double doubt,
