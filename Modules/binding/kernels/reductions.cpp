@@ -1,5 +1,4 @@
 // Many elements, one number.
-#include <algorithm>
 #include <string>
 
 #include "binding/buffer.hpp"
@@ -80,13 +79,9 @@ class Variance final : public Call {
       : Call(def, arguments), a_(arguments.function(), arguments.name(0), arguments[0], Buffer::read) {
     if (arguments[1] != nullptr) ddof_ = double_from(arguments.function(), arguments.name(1), arguments[1]);
   }
-  void run(core::Control& control) override { squares_ = core::squared_deviations(a_.view(), control); }
-  Ref result() const override {
-    const auto size = static_cast<double>(a_.view().size);
-    if (size == 0) return own(PyFloat_FromDouble(Py_NAN));
-    return own(PyFloat_FromDouble(squares_ / std::max(size - ddof_, 0.0)));
-  }
-  double cost() const noexcept override { return 2 * cost_of_all(a_.view()); }
+  void run(core::Control& control) override { var_ = core::var(a_.view(), ddof_, control); }
+  Ref result() const override { return own(PyFloat_FromDouble(var_)); }
+  double cost() const noexcept override { return cost_of_all(a_.view()); }
   int traverse(visitproc visit, void* arg) const override {
     const int stop = Call::traverse(visit, arg);
     return stop != 0 ? stop : a_.traverse(visit, arg);
@@ -95,7 +90,7 @@ class Variance final : public Call {
  private:
   Buffer a_;
   double ddof_ = 0;
-  double squares_ = 0;
+  double var_ = 0;
 };
 
 class Dot final : public Call {
