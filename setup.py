@@ -15,9 +15,14 @@ import subprocess
 import sys
 import sysconfig
 import tomllib
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from itertools import chain
 from pathlib import Path
 
 from setuptools import Extension, setup
+from setuptools.command.build_clib import build_clib
+from setuptools.command.build_ext import build_ext
 
 if sys.platform == "win32":
     sys.exit("threadmodule needs POSIX threads: Windows is not supported")
@@ -35,6 +40,29 @@ def has_static_runtime() -> bool:
     except (OSError, subprocess.CalledProcessError):
         return False
     return sys.platform == "linux" and os.path.isabs(found.stdout.strip())
+
+
+def on_all_cpus(compile: Callable[..., list[str]]) -> Callable[..., list[str]]:
+    """A compiler's compile(), which would take one file after the other."""
+
+    def compile_all(sources: list[str], *args: object, **kwargs: object) -> list[str]:
+        with ThreadPoolExecutor(os.cpu_count()) as threads:
+            objects = threads.map(lambda source: compile([source], *args, **kwargs), sources)
+            return list(chain.from_iterable(objects))
+
+    return compile_all
+
+
+class BuildLoops(build_clib):
+    def build_libraries(self, libraries: list[tuple[str, dict[str, object]]]) -> None:
+        self.compiler.compile = on_all_cpus(self.compiler.compile)
+        super().build_libraries(libraries)
+
+
+class BuildExtension(build_ext):
+    def build_extensions(self) -> None:
+        self.compiler.compile = on_all_cpus(self.compiler.compile)
+        super().build_extensions()
 
 
 project = tomllib.loads(Path(__file__).with_name("pyproject.toml").read_text(encoding="utf-8"))["project"]
@@ -88,6 +116,7 @@ headers = sorted(str(path) for path in [*modules.rglob("*.hpp"), *Path("include"
 loops = sorted(str(path) for path in modules.rglob("loops/*.cpp"))
 
 setup(
+    cmdclass={"build_clib": BuildLoops, "build_ext": BuildExtension},
     # The extension's loops, in an archive of their own because they are compiled otherwise.
     libraries=[
         (

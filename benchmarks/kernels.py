@@ -4,7 +4,8 @@
 
 Peers are measured where they are installed: pip install numba Cython numexpr tbb tbb-devel intel-openmp. Compiled for
 the occasion, where there is a compiler, with -O3 -march=native -ffast-math -fopenmp: the same loops in Cython, a bare
-extension (a METH_O function that gets a buffer, adds it up in a plain loop, releases it) and the machine's limits
+extension (a METH_O function that gets a buffer, adds it up in a plain loop, releases it; "checked": one that asks for the
+format and looks whether it says doubles) and the machine's limits
 (beside/limits.cpp: reading, copying and so on by pinned threads that spin for each other, on one thread and on all; the
 best of all ways is the limit). What was compiled stays in benchmarks/build. Pictures need matplotlib.
 

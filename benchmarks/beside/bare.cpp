@@ -17,9 +17,27 @@ PyObject* sum(PyObject*, PyObject* argument) {
   return PyFloat_FromDouble(total);
 }
 
+// The same for one that does not take any memory for doubles.
+PyObject* checked_sum(PyObject*, PyObject* argument) {
+  Py_buffer view;
+  if (PyObject_GetBuffer(argument, &view, PyBUF_ND | PyBUF_FORMAT) != 0) return nullptr;
+  if (view.format == nullptr || view.format[0] != 'd' || view.format[1] != 0) {
+    PyBuffer_Release(&view);
+    PyErr_SetString(PyExc_TypeError, "doubles expected");
+    return nullptr;
+  }
+  const double* a = static_cast<const double*>(view.buf);
+  const Py_ssize_t size = view.len / Py_ssize_t{sizeof(double)};
+  double total = 0;
+  for (Py_ssize_t i = 0; i < size; i++) total += a[i];
+  PyBuffer_Release(&view);
+  return PyFloat_FromDouble(total);
+}
+
 PyMethodDef methods[] = {
     {"nothing", nothing, METH_O, nullptr},
     {"sum", sum, METH_O, nullptr},
+    {"checked_sum", checked_sum, METH_O, nullptr},
     {nullptr, nullptr, 0, nullptr},
 };
 

@@ -25,6 +25,7 @@ ALL = threadmodule.cpu_count()
 OURS_1, NUMPY, NUMBA, NUMBA_1, CYTHON, NUMEXPR, BARE, MEMCPY = (
     *("ours, 1 thread", "NumPy", "numba prange", "numba", "Cython prange", "numexpr", "bare extension", "memcpy"),
 )
+BARE_CHECKED = f"{BARE}, checked"
 
 
 def within(times: float) -> float:
@@ -225,10 +226,11 @@ def sums(effort: Effort, n: int) -> Line:
     made["np.sum"] = made.pop(NUMPY)
     made["np.add.reduce"] = contenders.call(lambda: np.add.reduce, A)
     made[BARE] = contenders.call(lambda: peers.bare().sum, A)
+    made[BARE_CHECKED] = contenders.call(lambda: peers.bare().checked_sum, A)
     made |= contenders.limits("read")
     goals: list[Beside] = []
     if n in (100, 1000):
-        goals += [Beside(BARE, within(1.3)), Beside("np.sum", 8), Beside(NUMBA_1, 1)]
+        goals += [Beside(BARE, within(1.3)), Beside(BARE_CHECKED), Beside("np.sum", 8), Beside(NUMBA_1, 1)]
     if 10**3 <= n <= 10**5:
         goals += [Beside(BEST, within(1.05))]
     if n == MILLION:
