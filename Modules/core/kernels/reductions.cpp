@@ -9,6 +9,9 @@
 namespace core {
 namespace {
 
+// By their number alone, whatever their type and wherever they are: it decides the order of additions.
+bool is_far(const View& a) noexcept { return a.size > std::size_t{1} << 17; }
+
 // ---- Sums
 
 // A part that several types of sums share: what a loop returns, widened so that nothing overflows.
@@ -29,7 +32,9 @@ Number sum_of(const View& a, Control& control) {
   const auto loop = loops<T>().sum;
   return canonical(
       reduce_array<Part<T>, T>(control, cost_of_reading(a), a, Order::any,
-                               [loop](const T* x, std::size_t n, std::size_t) { return widened(loop(x, n)); }));
+                               [loop, far = is_far(a)](const T* x, std::size_t n, std::size_t) {
+                                 return widened(loop(x, n, far));
+                               }));
 }
 
 // ---- The least and the greatest
@@ -69,7 +74,7 @@ template <class T>
   const auto loop = least ? loops<T>().min : loops<T>().max;
   return reduce_array<Part, T>(
       control, cost_of_reading(a), a, order,
-      [&](const T* x, std::size_t n, std::size_t first) { return Part{loop(x, n), first, least}; });
+      [&, far = is_far(a)](const T* x, std::size_t n, std::size_t first) { return Part{loop(x, n, far), first, least}; });
 }
 
 Number value_of(const View& a, bool least, Control& control) {
@@ -111,14 +116,18 @@ template <class T>
 double sum_of_squares(const View& a, double factor, Control& control) {
   const auto loop = std::get<SquaresLoops<T>>(tables().of_squares).sum;
   return reduce_array<double, T>(control, cost_of_reading(a), a, Order::any,
-                                 [=](const T* x, std::size_t n, std::size_t) { return loop(x, factor, n); });
+                                 [=, far = is_far(a)](const T* x, std::size_t n, std::size_t) {
+                                   return loop(x, factor, n, far);
+                                 });
 }
 
 template <class T>
 Deviations deviations(const View& a, double from, Control& control) {
   const auto loop = std::get<SquaresLoops<T>>(tables().of_squares).deviations;
   return reduce_array<Deviations, T>(control, cost_of_reading(a), a, Order::any,
-                                     [=](const T* x, std::size_t n, std::size_t) { return loop(x, from, n); });
+                                     [=, far = is_far(a)](const T* x, std::size_t n, std::size_t) {
+                                       return loop(x, from, n, far);
+                                     });
 }
 
 // The mean of a few elements, from all over the array. Each is divided by their number, a power of two, before they are
@@ -165,7 +174,7 @@ Number dot(const View& a, const View& b, DType loop, Control& control) {
     if (a.size == 0) return std::is_floating_point_v<T> ? Number(0.0) : Number(Wide());
     return canonical(reduce_arrays<Part<T>, T>(
         control, 2 * cost_of_reading(a), a, b,
-        [](const T* x, const T* y, std::size_t n) { return widened(loops<T>().dot(x, y, n)); }));
+        [far = is_far(a)](const T* x, const T* y, std::size_t n) { return widened(loops<T>().dot(x, y, n, far)); }));
   });
 }
 

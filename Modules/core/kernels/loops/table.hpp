@@ -59,14 +59,15 @@ template <class T>
 using ProductSum =
     std::conditional_t<std::is_floating_point_v<T>, double, std::conditional_t<sizeof(T) < 4, std::int64_t, Wide>>;
 
-// n > 0 elements, n <= leaf_size.
+// n > 0 elements, n <= leaf_size. `far`: they come from memory or the level-3 cache, as those of large arrays do; it
+// decides the order of additions.
 template <class T>
 struct Loops {
   MapLoops maps;
-  Sum<T> (*sum)(const T* a, std::size_t n);
-  ProductSum<T> (*dot)(const T* a, const T* b, std::size_t n);
-  T (*min)(const T* a, std::size_t n);  // NaN, if there is one
-  T (*max)(const T* a, std::size_t n);
+  Sum<T> (*sum)(const T* a, std::size_t n, bool far);
+  ProductSum<T> (*dot)(const T* a, const T* b, std::size_t n, bool far);
+  T (*min)(const T* a, std::size_t n, bool far);  // NaN, if there is one
+  T (*max)(const T* a, std::size_t n, bool far);
   std::size_t (*count_nonzero)(const void* a, std::size_t n);
 };
 
@@ -84,8 +85,8 @@ struct Deviations {
 
 template <class T>
 struct SquaresLoops {
-  double (*sum)(const T* a, double factor, std::size_t n);  // of (a[i] * factor)^2
-  Deviations (*deviations)(const T* a, double from, std::size_t n);
+  double (*sum)(const T* a, double factor, std::size_t n, bool far);  // of (a[i] * factor)^2
+  Deviations (*deviations)(const T* a, double from, std::size_t n, bool far);
 };
 
 // Terms that are computed, not read: term(first), term(first + 1), ...
