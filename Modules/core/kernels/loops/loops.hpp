@@ -343,7 +343,7 @@ T extreme(const T* a, std::size_t n, bool far) noexcept {
       bests[k] = load<V>(a);
       sums[k] = V{};
     }
-    far = far && n == leaf_size;
+    far = std::is_floating_point_v<T> && far && n == leaf_size;
     const std::size_t end = far ? n / vectors : n;  // of a stream, as in a sum
     const std::size_t apart = far ? end : width<T>;
     const std::size_t step = far ? width<T> : vectors * width<T>;
@@ -389,6 +389,12 @@ std::size_t count_nonzero(const void* x, std::size_t n) noexcept {
   using Count = std::conditional_t<
       sizeof(T) == 1, std::int8_t,
       std::conditional_t<sizeof(T) == 2, std::int16_t, std::conditional_t<sizeof(T) == 4, std::int32_t, std::int64_t>>>;
+  if constexpr (sizeof(T) == 8) {  // two streams, as in a sum
+    const std::size_t half = n / 2;
+    Count count = n % 2 != 0 && a[n - 1] != 0 ? 1 : 0;
+    for (std::size_t i = 0; i < half; ++i) count = count + (a[i] != 0) + (a[i + half] != 0);
+    return static_cast<std::size_t>(count);
+  }
   constexpr std::size_t block = sizeof(T) == 1 ? 96 : 4096;
   std::size_t total = 0;
   for (std::size_t begin = 0; begin < n; begin += block) {
@@ -681,7 +687,7 @@ double distances(double first, std::size_t n) noexcept {
     const double x = first + static_cast<double>(static_cast<std::int32_t>(i));
     roots[i] = __builtin_sqrt(x * x);
   }
-  return sum_of(n, Elements<double>{roots});
+  return sum<double>(roots, n, false);
 }
 
 // ---- Bins
