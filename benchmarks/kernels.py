@@ -4,10 +4,10 @@
 
 Peers are measured where they are installed: pip install numba Cython numexpr tbb tbb-devel intel-openmp. Compiled for
 the occasion, where there is a compiler, with -O3 -march=native -ffast-math -fopenmp: the same loops in Cython, a bare
-extension (a METH_O function that gets a buffer, adds it up in a plain loop, releases it; "checked": one that asks for the
-format and looks whether it says doubles) and the machine's limits
-(beside/limits.cpp: reading, copying and so on by pinned threads that spin for each other, on one thread and on all; the
-best of all ways is the limit). What was compiled stays in benchmarks/build. Pictures need matplotlib.
+extension (a METH_O function that gets a buffer, adds it up in a plain loop, releases it; "checked": one that does not
+take any memory for doubles, but asks for the format) and the machine's limits (beside/limits.cpp: reading, copying and
+so on by pinned threads that spin for each other, on one thread and on all; the best of all ways is the limit). What was
+compiled stays in benchmarks/build. Pictures need matplotlib.
 
 All contenders of a line are measured in turn, round by round, on the same arrays, in another order each round. A figure
 is the median of the rounds, a ratio that of two medians, and more than 1 is faster. So "at most 1.3 times as long" is

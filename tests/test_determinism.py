@@ -112,9 +112,10 @@ def test_again_and_again() -> None:
     assert len({run("cumsum", (a,)) for _ in range(30)}) == 1
 
 
-def test_the_place_in_memory_does_not_matter() -> None:
+@pytest.mark.parametrize("size", [100_003, 200_003])
+def test_the_place_in_memory_does_not_matter(size: int) -> None:
     """Neither the alignment nor the stride; only backwards, what is added to what is another thing."""
-    a = arguments("sum", "f8", 100_003, 1)[0]
+    a = arguments("sum", "f8", size, 1)[0]
     memory = np.empty(len(a) + 16)
     for kernel in ["sum", "mean", "norm", "var", "exact sum", "cumsum", "exp"]:
         result = run(kernel, (a,))

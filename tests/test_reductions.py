@@ -455,6 +455,26 @@ def test_var_far_from_zero() -> None:
     assert threadmodule.var(a) == pytest.approx(1024**2 * 2 / 3, rel=1e-3)
 
 
+@pytest.mark.parametrize("size", [2, 3, 16, 17, 1000, 4097, 200_003])
+def test_var_whatever_a_sample_of_the_elements_is(size: int) -> None:
+    """Its guess of the mean, from 16 elements at equal distances, may be as wrong as can be: then there are two passes."""
+    random = np.random.default_rng(size)
+    distance = size // (1 << min(4, size.bit_length() - 1))
+    for sampled, others in [(1e6, 0), (0, 1e8), (1e200, 1), (1e-200, 1), (3, 3)]:
+        a = random.standard_normal(size) * (sampled != others) + others
+        a[::distance] = sampled
+        wide = a.astype(np.longdouble)
+        answer = float(np.mean((wide - wide.mean()) ** 2))
+        for threads in [1, 2]:
+            assert_close(threadmodule.var(a, threads=threads), answer, 1e-13 * answer if math.isfinite(answer) else 0)
+
+
+def test_var_of_equal_elements_is_zero() -> None:
+    for value in [0.1, 1 / 3, 1e308, -5e-324]:
+        for size in [1, 2, 15, 16, 17, 33, 5000]:
+            assert bits(threadmodule.var(np.full(size, value))) == bits(0.0)
+
+
 def test_var_of_infinity_and_nan() -> None:
     for strange in [math.inf, -math.inf, math.nan]:
         for size in [1, 2, 100_000]:
