@@ -457,7 +457,7 @@ def test_var_far_from_zero() -> None:
 
 @pytest.mark.parametrize("size", [2, 3, 16, 17, 1000, 4097, 200_003])
 def test_var_whatever_a_sample_of_the_elements_is(size: int) -> None:
-    """Its guess of the mean, from 16 elements at equal distances, may be as wrong as can be: then there are two passes."""
+    """Its guess of the mean, from 16 elements at equal distances, may be all wrong: then there are two passes."""
     random = np.random.default_rng(size)
     distance = size // (1 << min(4, size.bit_length() - 1))
     for sampled, others in [(1e6, 0), (0, 1e8), (1e200, 1), (1e-200, 1), (3, 3)]:

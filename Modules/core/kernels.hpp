@@ -39,8 +39,8 @@ std::size_t argmax(const View& a, Control& control);
 
 std::size_t count_nonzero(const View& a, Control& control);
 
-// The sum of the squares of the differences from the mean, divided by the number of elements less `ddof`, or by 0 if that
-// is less; NaN for no elements.
+// The sum of the squares of the differences from the mean, divided by the number of elements less `ddof`, or by 0 if
+// that is less; NaN for no elements.
 double var(const View& a, double ddof, Control& control);
 
 // The root of the sum of the squares; of numbers whose squares are too large or too small for a double too.

@@ -30,11 +30,9 @@ using Part = std::conditional_t<std::is_floating_point_v<T>, double, Wide>;
 template <class T>
 Number sum_of(const View& a, Control& control) {
   const auto loop = loops<T>().sum;
-  return canonical(
-      reduce_array<Part<T>, T>(control, cost_of_reading(a), a, Order::any,
-                               [loop, far = is_far(a)](const T* x, std::size_t n, std::size_t) {
-                                 return widened(loop(x, n, far));
-                               }));
+  return canonical(reduce_array<Part<T>, T>(
+      control, cost_of_reading(a), a, Order::any,
+      [loop, far = is_far(a)](const T* x, std::size_t n, std::size_t) { return widened(loop(x, n, far)); }));
 }
 
 // ---- The least and the greatest
@@ -72,9 +70,10 @@ template <class T>
 [[gnu::noinline]] Extreme<Exactly<T>> extreme_of(const View& a, Order order, bool least, Control& control) {
   using Part = Extreme<Exactly<T>>;
   const auto loop = least ? loops<T>().min : loops<T>().max;
-  return reduce_array<Part, T>(
-      control, cost_of_reading(a), a, order,
-      [&, far = is_far(a)](const T* x, std::size_t n, std::size_t first) { return Part{loop(x, n, far), first, least}; });
+  return reduce_array<Part, T>(control, cost_of_reading(a), a, order,
+                               [&, far = is_far(a)](const T* x, std::size_t n, std::size_t first) {
+                                 return Part{loop(x, n, far), first, least};
+                               });
 }
 
 Number value_of(const View& a, bool least, Control& control) {
@@ -115,19 +114,17 @@ decltype(auto) with_float_type(DType dtype, F&& f) {
 template <class T>
 double sum_of_squares(const View& a, double factor, Control& control) {
   const auto loop = std::get<SquaresLoops<T>>(tables().of_squares).sum;
-  return reduce_array<double, T>(control, cost_of_reading(a), a, Order::any,
-                                 [=, far = is_far(a)](const T* x, std::size_t n, std::size_t) {
-                                   return loop(x, factor, n, far);
-                                 });
+  return reduce_array<double, T>(
+      control, cost_of_reading(a), a, Order::any,
+      [=, far = is_far(a)](const T* x, std::size_t n, std::size_t) { return loop(x, factor, n, far); });
 }
 
 template <class T>
 Deviations deviations(const View& a, double from, Control& control) {
   const auto loop = std::get<SquaresLoops<T>>(tables().of_squares).deviations;
-  return reduce_array<Deviations, T>(control, cost_of_reading(a), a, Order::any,
-                                     [=, far = is_far(a)](const T* x, std::size_t n, std::size_t) {
-                                       return loop(x, from, n, far);
-                                     });
+  return reduce_array<Deviations, T>(
+      control, cost_of_reading(a), a, Order::any,
+      [=, far = is_far(a)](const T* x, std::size_t n, std::size_t) { return loop(x, from, n, far); });
 }
 
 // The mean of a few elements, from all over the array. Each is divided by their number, a power of two, before they are
@@ -193,10 +190,10 @@ std::size_t count_nonzero(const View& a, Control& control) {
   });
 }
 
-// One pass, by d = x - g, where g is near the mean: the sum of (x - mean)^2 is that of d^2, less (the sum of d)^2 / n. As
-// long as less than half is taken away, hardly more than one bit is lost, which is what the mean of 16 elements is good
-// for but once in 10,000 times. Else, and if there are NaNs or infinities: first the mean, then a second pass. The end,
-// in one more step than two passes need, is not rounded more often: long double is wider, where there is one.
+// One pass, by d = x - g, where g is near the mean: the sum of (x - mean)^2 is that of d^2, less (the sum of d)^2 / n.
+// As long as less than half is taken away, hardly more than one bit is lost, which is what the mean of 16 elements is
+// good for but once in 10,000 times. Else, and if there are NaNs or infinities: first the mean, then a second pass. The
+// end, in one more step than two passes need, is not rounded more often: long double is wider, where there is one.
 double var(const View& a, double ddof, Control& control) {
   const auto count = static_cast<double>(a.size);
   const double divisor = std::max(count - ddof, 0.0);
