@@ -20,6 +20,7 @@ COLORS = {
     "Cython prange": "tab:green",
     "numexpr": "tab:purple",
     "bare extension": "tab:brown",
+    "bare extension, checked": "tab:pink",
 }
 STRONG = {OURS: 2.5, LIMIT: 5}
 
