@@ -42,12 +42,13 @@ def has_static_runtime() -> bool:
     return sys.platform == "linux" and os.path.isabs(found.stdout.strip())
 
 
-def on_all_cpus(compile: Callable[..., list[str]]) -> Callable[..., list[str]]:
-    """A compiler's compile(), which would take one file after the other."""
+def on_all_cpus(compile_in_turn: Callable[..., list[str]]) -> Callable[..., list[str]]:
+    """A compiler's compile(), which takes one file after the other."""
+    cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
 
     def compile_all(sources: list[str], *args: object, **kwargs: object) -> list[str]:
-        with ThreadPoolExecutor(os.cpu_count()) as threads:
-            objects = threads.map(lambda source: compile([source], *args, **kwargs), sources)
+        with ThreadPoolExecutor(cpus) as threads:
+            objects = threads.map(lambda source: compile_in_turn([source], *args, **kwargs), sources)
             return list(chain.from_iterable(objects))
 
     return compile_all

@@ -131,9 +131,15 @@ def test_the_first_of_equals(dtype: str) -> None:
             assert threadmodule.argmin(1 - a if dtype != "?" else ~a, threads=2) == first
 
 
-def test_zeros_of_both_signs_are_equal() -> None:
-    for a in [np.array([0.0, -0.0, 0.0]), np.array([-0.0, 0.0])]:
+@pytest.mark.parametrize("dtype", FLOATS)
+def test_zeros_of_both_signs(dtype: str) -> None:
+    """Are equal for argmin and argmax; min prefers -0.0, max 0.0."""
+    for zeros in [[0.0, -0.0, 0.0], [-0.0, 0.0], [0.0] * 99 + [-0.0] * 99, [-0.0] * 40, [0.0] * 40]:
+        a = np.array(zeros, dtype)
         assert picks(a) == [0, 0, 0, 0]
+        least, greatest = picks(a)[:2]
+        assert bits(least) == bits(min(zeros, key=lambda x: math.copysign(1, x)))
+        assert bits(greatest) == bits(max(zeros, key=lambda x: math.copysign(1, x)))
 
 
 @pytest.mark.parametrize("dtype", FLOATS)
@@ -455,22 +461,42 @@ def test_var_far_from_zero() -> None:
     assert threadmodule.var(a) == pytest.approx(1024**2 * 2 / 3, rel=1e-3)
 
 
-@pytest.mark.parametrize("size", [2, 3, 16, 17, 1000, 4097, 200_003])
+@pytest.mark.parametrize("size", [2, 3, 8, 17, 1000, 4097, 200_003])
 def test_var_whatever_a_sample_of_the_elements_is(size: int) -> None:
-    """Its guess of the mean, from 16 elements at equal distances, may be all wrong: then there are two passes."""
+    """Its guess of a leaf's mean, from its first 16 elements, may be all wrong: then there is a second pass."""
     random = np.random.default_rng(size)
-    distance = size // (1 << min(4, size.bit_length() - 1))
     for sampled, others in [(1e6, 0), (0, 1e8), (1e200, 1), (1e-200, 1), (3, 3)]:
         a = random.standard_normal(size) * (sampled != others) + others
-        a[::distance] = sampled
+        for begin in range(0, size, 4096):
+            a[begin : begin + 16] = sampled
         wide = a.astype(np.longdouble)
         answer = float(np.mean((wide - wide.mean()) ** 2))
         for threads in [1, 2]:
             assert_close(threadmodule.var(a, threads=threads), answer, 1e-13 * answer if math.isfinite(answer) else 0)
 
 
+def test_var_of_a_bad_guess_is_as_exact() -> None:
+    """The rounding of the mean is taken out again."""
+    a = 1e12 + np.random.default_rng(1).integers(0, 2, 20_000)
+    for begin in range(0, len(a), 4096):
+        a[begin : begin + 16] += 40
+    center = Fraction(sum(map(int, a)), len(a))
+    answer = float(sum((int(x) - center) ** 2 for x in a) / len(a))
+    assert threadmodule.var(a) == pytest.approx(answer, rel=1e-14)
+
+
+def test_var_of_few_different_elements() -> None:
+    """Their sums are rounded again and again to the same side, but not in all leaves."""
+    errors = []
+    for seed in range(20):
+        a = np.where(np.random.default_rng(seed).random(100_000) < 0.5, 0.1, 0.2)
+        answer = np.var(a.astype(np.longdouble))
+        errors.append(float((threadmodule.var(a) - answer) / answer))
+    assert math.sqrt(sum(error**2 for error in errors) / len(errors)) < 2.5e-16
+
+
 def test_var_of_equal_elements_is_zero() -> None:
-    for value in [0.1, 1 / 3, 1e308, -5e-324]:
+    for value in [0.1, 1 / 3, 1e300, -5e-324]:
         for size in [1, 2, 15, 16, 17, 33, 5000]:
             assert bits(threadmodule.var(np.full(size, value))) == bits(0.0)
 
@@ -481,6 +507,11 @@ def test_var_of_infinity_and_nan() -> None:
             a = np.ones(size)
             a[size // 2] = strange
             assert math.isnan(threadmodule.var(a))
+
+
+def test_var_of_nothing_is_one_nan() -> None:
+    for a, ddof in [([], 0), ([1.0], 1), ([math.nan], 0), ([1.0, 2.0], -math.nan)]:
+        assert bits(threadmodule.var(np.array(a), ddof)) == bits(math.nan)
 
 
 def test_var_of_one_element_is_zero() -> None:

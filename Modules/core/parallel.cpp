@@ -120,25 +120,26 @@ class Job {
 // Short calls in a row. None of them is worth a wake, but once they are together, they are: a worker that is woken now
 // will be there for the next, and stay as long as no gap is longer than its patience. What they take is measured, for
 // their costs are rough: on a machine four times as slow as the one on which they were found, a series that went by
-// them saw gaps between calls of 200 us, and woke nobody.
+// them saw gaps between calls of 200 us, and woke nobody. (A call during which the thread lost its CPU seems long: then
+// one wake comes early.)
 class Series {
  public:
   constexpr Series() noexcept = default;
-  bool is_worth_a_wake(Deadline now, double cost) noexcept {
-    if (now > end_ + longest_gap) alone_ = 0;
-    if (alone_ + cost < worth_a_wake) return false;
-    alone_ = 0;
+  bool asks_for_a_wake(Deadline now, double cost) noexcept {
+    if (now > end_ + longest_gap) time_ = 0;
+    if (time_ + cost < worth_a_wake) return false;
+    time_ = 0;
     return true;
   }
   void add_call(Deadline begin, Deadline end) noexcept {
-    alone_ += std::chrono::duration<double, std::nano>(end - begin).count();
+    time_ += std::chrono::duration<double, std::nano>(end - begin).count();
     end_ = end;
   }
 
  private:
   static constexpr auto longest_gap = std::chrono::microseconds(40);
   Deadline end_{};
-  double alone_ = 0;  // nanoseconds of work by too few threads since the last gap, or wake
+  double time_ = 0;  // nanoseconds of calls on too few threads since the last gap, or wake
 };
 constinit thread_local Series series;
 
@@ -194,7 +195,7 @@ std::size_t Job::run(unsigned most) {
   unsigned wanted = std::max(here, threads_worth(worth_a_wake / 2, most));
   const bool wants_more = wanted < useful && wanted == here;
   const Deadline begin = wants_more ? Clock::now() : Deadline();
-  const bool wakes_more = wants_more && series.is_worth_a_wake(begin, unit_cost_ * units_);
+  const bool wakes_more = wants_more && series.asks_for_a_wake(begin, unit_cost_ * units_);
   if (wakes_more) wanted = useful;
   deal(wanted);
   if (wanted > 1) ask(workers, most - 1, wanted > here);

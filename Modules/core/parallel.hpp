@@ -50,7 +50,7 @@ class Control {
   // large enough. `precious`: there is no time for a system call, if an answer that is not quite fresh will do.
   unsigned limit(bool precious = false) const noexcept;
 
-  // For a pass before the one whose progress counts.
+  // For a pass before or after the one whose progress counts.
   class Silence {
    public:
     explicit Silence(Control& control) noexcept

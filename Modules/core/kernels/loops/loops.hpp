@@ -145,11 +145,13 @@ template <std::size_t number, class Term>
 [[gnu::always_inline]] inline Sums<number> sums_of(std::size_t n, const Term term, bool far = false) noexcept {
   constexpr std::size_t wide = width<double>;
   constexpr std::size_t vectors = Lanes::vectors / number;  // for each sum
+  // Near, the streams are neighbours and make one.
   constexpr std::size_t per_stream = lanes / number / Term::streams;
-  far = far && n == leaf_size;
-  const std::size_t end = far ? n / Term::streams : n;  // of a stream
-  const std::size_t apart = far ? end : per_stream;
-  const std::size_t step = far ? per_stream : lanes / number;
+  static_assert(per_stream % wide == 0 && leaf_size / Term::streams % per_stream == 0);
+  const bool streams = far && n == leaf_size;
+  const std::size_t end = streams ? n / Term::streams : n;  // of a stream
+  const std::size_t apart = streams ? end : per_stream;
+  const std::size_t step = streams ? per_stream : lanes / number;
   Lanes total = nothing();
   std::size_t i = 0;
   // One loop for near and far and for the last block too: the CPU foresees the addresses of an instruction, so a second
@@ -159,7 +161,7 @@ template <std::size_t number, class Term>
     for (const std::size_t block_end = std::min(end, i + steps_at_once * step); i + step <= block_end; i += step) {
 #pragma GCC unroll 16
       for (std::size_t k = 0; k < vectors; ++k) {
-        const std::size_t lane = k * wide;
+        const std::size_t lane = k * wide;  // the first of this vector
         const Terms<number> terms = term.vector(i + lane / per_stream * apart + lane % per_stream);
 #pragma GCC unroll 2
         for (std::size_t s = 0; s < number; ++s) block.sums[s * vectors + k] += terms.of[s];
@@ -167,7 +169,7 @@ template <std::size_t number, class Term>
     }
     total.add(block);
   }
-  if (!far && i < n) {
+  if (!streams && i < n) {
     Lanes rest = nothing();
     std::size_t k = 0;
     for (; i + wide <= n; i += wide, ++k) {
@@ -323,7 +325,8 @@ struct Greater {
 template <class Order, class T>
 T signed_zero(const T* a, std::size_t n) noexcept {
   for (std::size_t i = 0; i < n; ++i) {
-    if (a[i] == 0 && __builtin_signbit(a[i]) == Order::prefers_negative_zero) return a[i];
+    const bool is_negative = __builtin_signbit(a[i]) != 0;  // it returns any int but 0
+    if (a[i] == 0 && is_negative == Order::prefers_negative_zero) return a[i];
   }
   return Order::prefers_negative_zero ? T{0} : -T{0};
 }
@@ -344,10 +347,11 @@ T extreme(const T* a, std::size_t n, bool far) noexcept {
       bests[k] = load<V>(a);
       sums[k] = V{};
     }
-    far = std::is_floating_point_v<T> && far && n == leaf_size;
-    const std::size_t end = far ? n / vectors : n;  // of a stream, as in a sum
-    const std::size_t apart = far ? end : width<T>;
-    const std::size_t step = far ? width<T> : vectors * width<T>;
+    static_assert(leaf_size / vectors % width<T> == 0);
+    const bool streams = std::is_floating_point_v<T> && far && n == leaf_size;  // as in a sum
+    const std::size_t end = streams ? n / vectors : n;                          // of a stream
+    const std::size_t apart = streams ? end : width<T>;
+    const std::size_t step = streams ? width<T> : vectors * width<T>;
     for (; i + step <= end; i += step) {
 #pragma GCC unroll 4
       for (std::size_t k = 0; k < vectors; ++k) {
@@ -356,7 +360,7 @@ T extreme(const T* a, std::size_t n, bool far) noexcept {
         if constexpr (std::is_floating_point_v<T>) sums[k] += x;
       }
     }
-    if (far) i = n;
+    if (streams) i = n;  // nothing is left
     for (; i + width<T> <= n; i += width<T>) {
       const V x = load<V>(a + i);
       bests[0] = Order::before(x, bests[0]) ? x : bests[0];
@@ -390,21 +394,23 @@ std::size_t count_nonzero(const void* x, std::size_t n) noexcept {
   using Count = std::conditional_t<
       sizeof(T) == 1, std::int8_t,
       std::conditional_t<sizeof(T) == 2, std::int16_t, std::conditional_t<sizeof(T) == 4, std::int32_t, std::int64_t>>>;
-  if constexpr (sizeof(T) == 8) {  // two streams, as in a sum
+  if constexpr (sizeof(T) == 8) {
+    // Two streams: 256 MB 1.2 times as fast on a CPU with AVX2, and what is near no slower.
     const std::size_t half = n / 2;
     Count count = n % 2 != 0 && a[n - 1] != 0 ? 1 : 0;
     for (std::size_t i = 0; i < half; ++i) count = count + (a[i] != 0) + (a[i + half] != 0);
     return static_cast<std::size_t>(count);
+  } else {
+    constexpr std::size_t block = sizeof(T) == 1 ? 96 : 4096;
+    std::size_t total = 0;
+    for (std::size_t begin = 0; begin < n; begin += block) {
+      const std::size_t end = begin + block < n ? begin + block : n;
+      Count count = 0;
+      for (std::size_t i = begin; i < end; ++i) count = static_cast<Count>(count + (a[i] != 0));
+      total += static_cast<std::size_t>(count);
+    }
+    return total;
   }
-  constexpr std::size_t block = sizeof(T) == 1 ? 96 : 4096;
-  std::size_t total = 0;
-  for (std::size_t begin = 0; begin < n; begin += block) {
-    const std::size_t end = begin + block < n ? begin + block : n;
-    Count count = 0;
-    for (std::size_t i = begin; i < end; ++i) count = static_cast<Count>(count + (a[i] != 0));
-    total += static_cast<std::size_t>(count);
-  }
-  return total;
 }
 
 // ---- Maps
@@ -805,7 +811,7 @@ constexpr Loops<T> loops_of() noexcept {
 }
 
 template <class T>
-constexpr SquaresLoops<T> of_squares() noexcept {
+constexpr SquaresLoops<T> squares_loops_of() noexcept {
   return {sum_of_squares<T>, deviations<T>};
 }
 
@@ -828,7 +834,7 @@ constinit const IntegerLoops THREADMODULE_INTEGERS_OF(THREADMODULE_TIER) = {
 constinit const Tables THREADMODULE_TABLES(THREADMODULE_TIER) = {
     &THREADMODULE_INTEGERS_OF(THREADMODULE_INTEGERS),
     {loops_of<float>(), loops_of<double>()},
-    {of_squares<float>(), of_squares<double>()},
+    {squares_loops_of<float>(), squares_loops_of<double>()},
     {pi, distances, squares},
     find_bins,
     stream,

@@ -71,16 +71,10 @@ struct Loops {
   std::size_t (*count_nonzero)(const void* a, std::size_t n);
 };
 
-// Of d[i] = a[i] - from.
+// The sums of d[i] = a[i] - from, and of d[i]^2.
 struct Deviations {
-  double sum = 0;
-  double squares = 0;  // d[0] * d[0] + d[1] * d[1] + ...
-
-  Deviations& operator+=(const Deviations& other) noexcept {
-    sum += other.sum;
-    squares += other.squares;
-    return *this;
-  }
+  double sum;
+  double squares;
 };
 
 template <class T>
