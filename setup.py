@@ -43,7 +43,7 @@ def has_static_runtime() -> bool:
 
 
 def on_all_cpus(compile_in_turn: Callable[..., list[str]]) -> Callable[..., list[str]]:
-    """A compiler's compile(), which takes one file after the other."""
+    """Like a compiler's compile(), which takes one file after the other, but on all CPUs."""
     cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
 
     def compile_all(sources: list[str], *args: object, **kwargs: object) -> list[str]:

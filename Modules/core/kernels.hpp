@@ -91,5 +91,6 @@ double do_math(std::int64_t start, std::int64_t num, Control& control);
 double cost_of(Map operation, DType loop) noexcept;
 double cost_of_reading(const View& a) noexcept;
 inline constexpr double cost_of_series = 0.2;
+inline constexpr double cost_of_cumsum = 1;
 
 }  // namespace core

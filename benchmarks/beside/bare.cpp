@@ -6,9 +6,8 @@ namespace {
 
 PyObject* nothing(PyObject*, PyObject*) { Py_RETURN_NONE; }
 
-PyObject* sum(PyObject*, PyObject* argument) {
-  Py_buffer view;
-  if (PyObject_GetBuffer(argument, &view, PyBUF_SIMPLE) != 0) return nullptr;
+// Adds it up and releases it.
+PyObject* total_of(Py_buffer& view) {
   const double* a = static_cast<const double*>(view.buf);
   const Py_ssize_t size = view.len / Py_ssize_t{sizeof(double)};
   double total = 0;
@@ -17,7 +16,13 @@ PyObject* sum(PyObject*, PyObject* argument) {
   return PyFloat_FromDouble(total);
 }
 
-// The same for one that does not take any memory for doubles.
+PyObject* sum(PyObject*, PyObject* argument) {
+  Py_buffer view;
+  if (PyObject_GetBuffer(argument, &view, PyBUF_SIMPLE) != 0) return nullptr;
+  return total_of(view);
+}
+
+// Does not take any memory for doubles.
 PyObject* checked_sum(PyObject*, PyObject* argument) {
   Py_buffer view;
   if (PyObject_GetBuffer(argument, &view, PyBUF_ND | PyBUF_FORMAT) != 0) return nullptr;
@@ -26,12 +31,7 @@ PyObject* checked_sum(PyObject*, PyObject* argument) {
     PyErr_SetString(PyExc_TypeError, "doubles expected");
     return nullptr;
   }
-  const double* a = static_cast<const double*>(view.buf);
-  const Py_ssize_t size = view.len / Py_ssize_t{sizeof(double)};
-  double total = 0;
-  for (Py_ssize_t i = 0; i < size; i++) total += a[i];
-  PyBuffer_Release(&view);
-  return PyFloat_FromDouble(total);
+  return total_of(view);
 }
 
 PyMethodDef methods[] = {

@@ -62,7 +62,7 @@ class CumulativeSum final : public Call {
   }
   void run(core::Control& control) override { core::cumsum(a_.view(), out_, control); }
   Ref result() const override { return Ref::copy(result_.get()); }
-  double cost() const noexcept override { return 0.5 * static_cast<double>(out_.size); }
+  double cost() const noexcept override { return core::cost_of_cumsum * static_cast<double>(out_.size); }
   int traverse(visitproc visit, void* arg) const override {
     int stop = Call::traverse(visit, arg);
     if (stop == 0) stop = a_.traverse(visit, arg);

@@ -141,8 +141,8 @@ struct Moments {
 // By d = x - g, where g is near the mean: the sum of (x - mean)^2 is that of d^2, less (the sum of d)^2 / n. As long as
 // less than half is taken away, hardly more than a bit is lost. If the elements are in no order, the mean of the first
 // 16 is near enough for nearly all leaves. Else there is a second pass, over a level-1 cache, where g is the mean. (A
-// few elements from all over the leaf are the better guess of elements in order, but to fetch them takes a fifth of the
-// time that the leaf takes.)
+// few elements from all over the leaf are the better guess of elements in order, but each of them comes from another
+// page.)
 template <class T>
 Moments moments_of(const T* x, std::size_t n, bool far) noexcept {
   const auto loop = std::get<SquaresLoops<T>>(tables().of_squares).deviations;

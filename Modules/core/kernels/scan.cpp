@@ -16,7 +16,6 @@ namespace {
 
 constexpr std::size_t segment = 512;
 constexpr std::size_t together = leaf_size / segment;
-constexpr double cost = 1;
 
 // ---- Floats
 
@@ -53,7 +52,7 @@ void scan_floats(const View& a, const View& out, Control& control) {
   const Sink sink(walk);
   const std::size_t segments = (a.size - 1) / segment + 1;
   std::vector<double> before(segments);  // first the sum of each, then of all before it
-  const Range range{.count = a.size, .grain = leaf_size, .cost = cost / 2};
+  const Range range{.count = a.size, .grain = leaf_size, .cost = cost_of_cumsum / 2};
   auto sums = [&](const Chunk& chunk) {
     alignas(64) T room[leaf_size];
     for (std::size_t i = chunk.begin; i < chunk.end; i += leaf_size) {
@@ -103,7 +102,7 @@ void scan_integers(const View& a, const View& out, Control& control) {
   const Walk walk(out, Order::c);
   const Sink sink(walk);
   std::vector<Span> spans((a.size - 1) / leaf_size + 1);
-  const Range range{.count = a.size, .grain = leaf_size, .cost = cost / 2};
+  const Range range{.count = a.size, .grain = leaf_size, .cost = cost_of_cumsum / 2};
   auto sums = [&](const Chunk& chunk) {
     alignas(64) T room[leaf_size];
     for (std::size_t i = chunk.begin; i < chunk.end; i += leaf_size) {
