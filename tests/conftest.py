@@ -22,7 +22,7 @@ def watchdog() -> Iterator[None]:
     faulthandler.cancel_dump_traceback_later()
 
 
-@pytest.fixture(scope="session", autouse=True)
+@pytest.fixture(scope="module", autouse=True)
 def nothing_to_collect() -> None:
     """The modules stay anyway. To look through them after each test would take longer than most tests."""
     gc.collect()
