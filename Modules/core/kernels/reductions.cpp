@@ -138,22 +138,34 @@ struct Moments {
   }
 };
 
+template <class T>
+double mean_of_16(const T* x) noexcept {
+  double sums[8];
+  for (std::size_t k = 0; k < 8; ++k) sums[k] = static_cast<double>(x[k]) + static_cast<double>(x[k + 8]);
+  for (std::size_t half = 4; half > 0; half /= 2) {
+    for (std::size_t k = 0; k < half; ++k) sums[k] += sums[k + half];
+  }
+  return sums[0] / 16;
+}
+
 // By d = x - g, where g is near the mean: the sum of (x - mean)^2 is that of d^2, less (the sum of d)^2 / n. As long as
 // less than half is taken away, hardly more than a bit is lost. If the elements are in no order, the mean of the first
 // 16 is near enough for nearly all leaves. Else there is a second pass, over a level-1 cache, where g is the mean. (A
 // few elements from all over the leaf are the better guess of elements in order, but each of them comes from another
 // page.)
 template <class T>
-Moments moments_of(const T* x, std::size_t n, bool far) noexcept {
+Moments moments_of(const T* x, std::size_t n) noexcept {
   const auto loop = std::get<SquaresLoops<T>>(tables().of_squares).deviations;
-  const auto mean = [&](std::size_t first) { return loops<T>().sum(x, first, far) / static_cast<double>(first); };
   const auto count = static_cast<double>(n);
-  double from = mean(std::min<std::size_t>(n, 16));
-  Deviations d = loop(x, from, n, far);
+  const auto mean = [&] { return loops<T>().sum(x, n, false) / count; };
+  // While this leaf is read, what the next one begins with shall come: nothing can be added up before it is there.
+  for (std::size_t i = 0; i < 16; i += 64 / sizeof(T)) __builtin_prefetch(x + n + i);
+  double from = n < 16 ? mean() : mean_of_16(x);
+  Deviations d = loop(x, from, n);
   if (!(d.sum * (d.sum / count) <= d.squares / 2 && std::isfinite(d.squares))) {
     from += d.sum / count;
-    if (!std::isfinite(from)) from = mean(n);
-    d = loop(x, from, n, far);
+    if (!std::isfinite(from)) from = mean();
+    d = loop(x, from, n);
   }
   // long double, where it is wider, to round once.
   const long double surplus = static_cast<long double>(d.sum) * d.sum / count;
@@ -208,9 +220,9 @@ double var(const View& a, double ddof, Control& control) {
   if (a.size == 0) return std::numeric_limits<double>::quiet_NaN();
   return with_float_type(a.dtype, [&](auto zero) {
     using T = decltype(zero);
-    const auto moments = reduce_array<Moments, T>(
-        control, cost_of_reading(a), a, Order::any,
-        [far = is_far(a)](const T* x, std::size_t n, std::size_t) { return moments_of(x, n, far); });
+    const auto moments =
+        reduce_array<Moments, T>(control, cost_of_reading(a), a, Order::any,
+                                 [](const T* x, std::size_t n, std::size_t) { return moments_of(x, n); });
     return canonical(moments.squares / std::max(moments.count - ddof, 0.0));
   });
 }

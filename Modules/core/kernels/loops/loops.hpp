@@ -89,16 +89,20 @@ template <class T>
 // additions in the same order on every tier. Four vectors of AVX-512 hide the latency of an addition. Two sums of one
 // element's terms have half the lanes each, and blocks half as long.
 //
-// A leaf that is `far` is read in several places at a time: lanes 0 to 7 have its first quarter, say, 8 to 15 its
-// second. What the CPU fetches in advance ends with a page, and while it finds its way into the next page of one stream
-// the others go on: reductions of 256 MB are 1.1 to 1.25 times as fast on a CPU with AVX2 (benchmarks/kernels.py, with
-// and without). From level 2 there is nothing to gain, and more than four streams are too many.
+// A leaf that is `far` is added up as two streams: the lanes 0 to 15 have its first half, 16 to 31 its second. A CPU
+// that fetches in advance only to the end of a page reads them side by side: while it finds its way into the next page
+// of one, the other goes on. (With four streams reductions of 256 MB were 1.1 to 1.25 times as fast on a CPU with AVX2,
+// with eight slower than with one.) One with AVX-512 was 0.76 to 0.99 times as fast so, and reads one after the other:
+// as fast as without streams if a stream has two vectors, while with one, one thread reads memory 0.9 times as fast.
+// From level 2 there is nothing to gain.
 
 constexpr std::size_t lanes = 32;
 constexpr std::size_t steps_at_once = 32;
+constexpr std::size_t streams = 2;
+constexpr bool side_by_side = THREADMODULE_VECTOR < 64;
 
+template <std::size_t vectors>
 struct Lanes {
-  static constexpr std::size_t vectors = lanes / width<double>;
   Vector<double> sums[vectors];
 
   [[gnu::always_inline]] void add(const Lanes& other) noexcept {
@@ -108,8 +112,9 @@ struct Lanes {
 };
 
 // x + -0.0 is x, for -0.0 too.
-[[gnu::always_inline]] inline Lanes nothing() noexcept {
-  Lanes none;
+template <std::size_t vectors>
+[[gnu::always_inline]] inline Lanes<vectors> nothing() noexcept {
+  Lanes<vectors> none;
 #pragma GCC unroll 16
   for (auto& sum : none.sums) sum = -Vector<double>{};
   return none;
@@ -138,39 +143,57 @@ struct Sums {
   double of[number];
 };
 
-// The sums over i < n of the terms of i. term.vector(i) gives those of i, i + 1, ... as vectors; term.first(i, count)
-// those of the first `count` of them, and behind these whatever. Inlined, and its term a copy: else each block would
-// begin with a load of the pointer, which takes 13 ns of a leaf of 4096.
-template <std::size_t number, class Term>
-[[gnu::always_inline]] inline Sums<number> sums_of(std::size_t n, const Term term, bool far = false) noexcept {
-  constexpr std::size_t wide = width<double>;
-  constexpr std::size_t vectors = Lanes::vectors / number;  // for each sum
-  // Near, the streams are neighbours and make one.
-  constexpr std::size_t per_stream = lanes / number / Term::streams;
-  static_assert(per_stream % wide == 0 && leaf_size / Term::streams % per_stream == 0);
-  const bool streams = far && n == leaf_size;
-  const std::size_t end = streams ? n / Term::streams : n;  // of a stream
-  const std::size_t apart = streams ? end : per_stream;
-  const std::size_t step = streams ? per_stream : lanes / number;
-  Lanes total = nothing();
-  std::size_t i = 0;
-  // One loop for near and far and for the last block too: the CPU foresees the addresses of an instruction, so a second
-  // loop that takes turns with the first made data in the level-2 cache 1.4 times as slow to add up.
+// Of whole steps from i to at most `end`, in blocks; the vector k of a step begins at i + place(k). One loop for near
+// and far and for the last block too: the CPU foresees the addresses of an instruction, so a second loop that takes
+// turns with the first made data in the level-2 cache 1.4 times as slow to add up.
+template <std::size_t number, std::size_t vectors, class Term, class Place>
+[[gnu::always_inline]] inline Lanes<number * vectors> add_up(const Term term, std::size_t i, std::size_t end,
+                                                             std::size_t step, const Place place) noexcept {
+  auto total = nothing<number * vectors>();
   while (i + step <= end) {
-    Lanes block = nothing();
+    auto block = nothing<number * vectors>();
     for (const std::size_t block_end = std::min(end, i + steps_at_once * step); i + step <= block_end; i += step) {
 #pragma GCC unroll 16
       for (std::size_t k = 0; k < vectors; ++k) {
-        const std::size_t lane = k * wide;  // the first of this vector
-        const Terms<number> terms = term.vector(i + lane / per_stream * apart + lane % per_stream);
+        const Terms<number> terms = term.vector(i + place(k));
 #pragma GCC unroll 2
         for (std::size_t s = 0; s < number; ++s) block.sums[s * vectors + k] += terms.of[s];
       }
     }
     total.add(block);
   }
-  if (!streams && i < n) {
-    Lanes rest = nothing();
+  return total;
+}
+
+// The sums over i < n of the terms of i. term.vector(i) gives those of i, i + 1, ... as vectors; term.first(i, count)
+// those of the first `count` of them, and behind these whatever. Inlined, and its term a copy: else each block would
+// begin with a load of the pointer, which takes 13 ns of a leaf of 4096.
+template <std::size_t number, class Term>
+[[gnu::always_inline]] inline Sums<number> sums_of(std::size_t n, const Term term, bool far = false) noexcept {
+  constexpr std::size_t wide = width<double>;
+  constexpr std::size_t vectors = lanes / wide / number;  // for each sum
+  constexpr std::size_t parts = vectors / streams;
+  const bool split = far && n == leaf_size;
+  const std::size_t end = split ? n / streams : n;  // of a stream
+  const std::size_t step = lanes / number / (split ? streams : 1);
+  Lanes<number * vectors> total;
+  if (split && !side_by_side) {
+    for (std::size_t stream = 0; stream < streams; ++stream) {
+      const std::size_t begin = stream * end;
+      const auto sums = add_up<number, parts>(term, begin, begin + end, step, [](std::size_t k) { return k * wide; });
+#pragma GCC unroll 2
+      for (std::size_t s = 0; s < number; ++s) {
+#pragma GCC unroll 4
+        for (std::size_t k = 0; k < parts; ++k) total.sums[s * vectors + stream * parts + k] = sums.sums[s * parts + k];
+      }
+    }
+  } else {
+    const std::size_t apart = split ? end : parts * wide;  // near, the streams are neighbours and make one
+    total = add_up<number, vectors>(term, 0, end, step,
+                                    [=](std::size_t k) { return k / parts * apart + k % parts * wide; });
+  }
+  if (std::size_t i = n - n % step; !split && i < n) {
+    auto rest = nothing<number * vectors>();
     std::size_t k = 0;
     for (; i + wide <= n; i += wide, ++k) {
       const Terms<number> terms = term.vector(i);
@@ -205,7 +228,6 @@ template <class Term>
 
 template <class T>
 struct Elements {
-  static constexpr std::size_t streams = 4;
   const T* a;
   Terms<1> vector(std::size_t i) const noexcept { return {load_doubles(a + i)}; }
   Terms<1> first(std::size_t i, std::size_t count) const noexcept { return {load_doubles(a + i, count)}; }
@@ -213,7 +235,6 @@ struct Elements {
 
 template <class T>
 struct Products {
-  static constexpr std::size_t streams = 2;  // of each
   const T* a;
   const T* b;
   Terms<1> vector(std::size_t i) const noexcept { return {load_doubles(a + i) * load_doubles(b + i)}; }
@@ -224,7 +245,6 @@ struct Products {
 
 template <class T>
 struct Squares {
-  static constexpr std::size_t streams = 4;
   const T* a;
   double factor;
   Terms<1> of(Vector<double> x) const noexcept { return {(x * factor) * (x * factor)}; }
@@ -239,7 +259,6 @@ double sum_of_squares(const T* a, double factor, std::size_t n, bool far) noexce
 
 template <class T>
 struct Difference {
-  static constexpr std::size_t streams = 2;
   const T* a;
   double from;
   Terms<2> of(Vector<double> x) const noexcept { return {x - from, (x - from) * (x - from)}; }
@@ -248,8 +267,8 @@ struct Difference {
 };
 
 template <class T>
-Deviations deviations(const T* a, double from, std::size_t n, bool far) noexcept {
-  const Sums<2> sums = sums_of<2>(n, Difference<T>{a, from}, far);
+Deviations deviations(const T* a, double from, std::size_t n) noexcept {
+  const Sums<2> sums = sums_of<2>(n, Difference<T>{a, from});
   return {sums.of[0], sums.of[1]};
 }
 
@@ -348,10 +367,10 @@ T extreme(const T* a, std::size_t n, bool far) noexcept {
       sums[k] = V{};
     }
     static_assert(leaf_size / vectors % width<T> == 0);
-    const bool streams = std::is_floating_point_v<T> && far && n == leaf_size;  // as in a sum
-    const std::size_t end = streams ? n / vectors : n;                          // of a stream
-    const std::size_t apart = streams ? end : width<T>;
-    const std::size_t step = streams ? width<T> : vectors * width<T>;
+    const bool split = side_by_side && std::is_floating_point_v<T> && far && n == leaf_size;  // as in a sum
+    const std::size_t end = split ? n / vectors : n;                                          // of a stream
+    const std::size_t apart = split ? end : width<T>;
+    const std::size_t step = split ? width<T> : vectors * width<T>;
     for (; i + step <= end; i += step) {
 #pragma GCC unroll 4
       for (std::size_t k = 0; k < vectors; ++k) {
@@ -360,7 +379,7 @@ T extreme(const T* a, std::size_t n, bool far) noexcept {
         if constexpr (std::is_floating_point_v<T>) sums[k] += x;
       }
     }
-    if (streams) i = n;  // nothing is left
+    if (split) i = n;  // nothing is left
     for (; i + width<T> <= n; i += width<T>) {
       const V x = load<V>(a + i);
       bests[0] = Order::before(x, bests[0]) ? x : bests[0];
@@ -394,8 +413,8 @@ std::size_t count_nonzero(const void* x, std::size_t n) noexcept {
   using Count = std::conditional_t<
       sizeof(T) == 1, std::int8_t,
       std::conditional_t<sizeof(T) == 2, std::int16_t, std::conditional_t<sizeof(T) == 4, std::int32_t, std::int64_t>>>;
-  if constexpr (sizeof(T) == 8) {
-    // Two streams: 256 MB 1.2 times as fast on a CPU with AVX2, and what is near no slower.
+  if constexpr (side_by_side && std::is_same_v<T, double>) {
+    // 256 MB 1.2 times as fast on a CPU with AVX2, and what is near no slower.
     const std::size_t half = n / 2;
     Count count = n % 2 != 0 && a[n - 1] != 0 ? 1 : 0;
     for (std::size_t i = 0; i < half; ++i) count = count + (a[i] != 0) + (a[i + half] != 0);
@@ -660,7 +679,6 @@ bool overflows(const void* x0, const void* x1, const void* x2, std::size_t n) no
 // ---- Series
 
 struct PiTerms {
-  static constexpr std::size_t streams = 1;
   double begin;  // + i is exact
   double step;
   Terms<1> vector(std::size_t i) const noexcept {

@@ -80,7 +80,7 @@ struct Deviations {
 template <class T>
 struct SquaresLoops {
   double (*sum)(const T* a, double factor, std::size_t n, bool far);  // of (a[i] * factor)^2
-  Deviations (*deviations)(const T* a, double from, std::size_t n, bool far);
+  Deviations (*deviations)(const T* a, double from, std::size_t n);
 };
 
 // Terms that are computed, not read: term(first), term(first + 1), ...
