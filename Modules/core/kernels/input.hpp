@@ -13,22 +13,23 @@ class Input {
  public:
   // `view` outlives this. `loop`: a type that NumPy promotes the array's to.
   Input(const View& view, DType loop, Order order) noexcept
-      : loop_(loop), data_(view.contiguous && view.dtype == loop ? static_cast<const char*>(view.data) : nullptr) {
+      : data_(view.contiguous && view.dtype == loop ? view.data : nullptr) {
     if (data_ != nullptr) return;
     walk_.emplace(view, order);
     const Layout& layout = (*walk_)[0];
     if (layout.contiguous && layout.dtype == loop) data_ = layout.data;
   }
 
-  const void* read(std::size_t begin, std::size_t count, void* room) const noexcept {
-    if (data_ != nullptr) return data_ + begin * size_of(loop_);
-    gather((*walk_)[0], begin, count, loop_, room);
+  // T: the loop's type.
+  template <class T>
+  [[gnu::always_inline]] const T* read(std::size_t begin, std::size_t count, T* room) const noexcept {
+    if (data_ != nullptr) return static_cast<const T*>(data_) + begin;
+    gather((*walk_)[0], begin, count, dtype_of<T>, room);
     return room;
   }
 
  private:
-  DType loop_;
-  const char* data_;
+  const void* data_;
   std::optional<Walk> walk_;
 };
 

@@ -15,29 +15,33 @@
 
 namespace core {
 
-// Part of the indices [begin, end), of which there is at least one.
+// The parts of the leaves of [begin, end), of which there is at least one.
 template <class Part>
-class Leaf {
+class Leaves {
  public:
-  // Refers to `f`, which outlives it. One type for all callables: reduce() is compiled once for each Part, and not for
-  // each type of elements too.
+  // Refers to `f`, which outlives it: Part f(begin, end), of one leaf. One type for all callables: reduce() is compiled
+  // once for each Part, and not for each type of elements too. It has many leaves done at a time, and `f` is inlined:
+  // with two calls for each leaf, most reductions of what is in a level-2 cache took 1 to 5 % longer.
   template <class F>
-  explicit Leaf(const F& f) noexcept
-      : context_(&f), call_([](const void* context, std::uint64_t begin, std::uint64_t end) {
-          return (*static_cast<const F*>(context))(begin, end);
+  explicit Leaves(const F& f) noexcept
+      : context_(&f), call_([](const void* context, std::uint64_t begin, std::uint64_t end, Part* parts) {
+          const F& leaf = *static_cast<const F*>(context);
+          for (; begin < end; begin += leaf_size) *parts++ = leaf(begin, std::min(begin + leaf_size, end));
         }) {}
-  Part operator()(std::uint64_t begin, std::uint64_t end) const { return call_(context_, begin, end); }
+  void operator()(std::uint64_t begin, std::uint64_t end, Part* parts) const { call_(context_, begin, end, parts); }
 
  private:
   const void* context_;
-  Part (*call_)(const void* context, std::uint64_t begin, std::uint64_t end);
+  void (*call_)(const void* context, std::uint64_t begin, std::uint64_t end, Part* parts);
 };
 
 // The parts of all leaves of [begin, begin + count), combined with +=. cost: nanoseconds per index.
 template <class Part>
-Part reduce_leaves(Control& control, double cost, std::uint64_t begin, std::uint64_t count, const Leaf<Part>& leaf) {
+Part reduce_leaves(Control& control, double cost, std::uint64_t begin, std::uint64_t count,
+                   const Leaves<Part>& leaves_of) {
   if (count <= leaf_size) {
-    const Part part = leaf(begin, begin + count);
+    Part part;
+    leaves_of(begin, begin + count, &part);
     if (control.has_progress()) control.finish(static_cast<std::size_t>(count));
     if (control.stopped()) throw Stopped();
     return part;
@@ -46,8 +50,8 @@ Part reduce_leaves(Control& control, double cost, std::uint64_t begin, std::uint
   constexpr std::uint64_t block = std::uint64_t{leaf_size} << 16;
   if (count > block) {
     const std::uint64_t half = ((count - 1) / block + 1) / 2 * block;
-    Part part = reduce_leaves(control, cost, begin, half, leaf);
-    part += reduce_leaves(control, cost, begin + half, count - half, leaf);
+    Part part = reduce_leaves(control, cost, begin, half, leaves_of);
+    part += reduce_leaves(control, cost, begin + half, count - half, leaves_of);
     return part;
   }
   constexpr std::size_t few = 32;
@@ -57,9 +61,7 @@ Part reduce_leaves(Control& control, double cost, std::uint64_t begin, std::uint
   std::vector<Part> on_heap(leaves > few ? leaves : 0);
   Part* const parts = leaves > few ? on_heap.data() : on_stack;
   auto body = [&](const Chunk& chunk) {
-    for (std::size_t i = chunk.begin; i < chunk.end; i += leaf_size) {
-      parts[i / leaf_size] = leaf(begin + i, begin + std::min(i + leaf_size, chunk.end));
-    }
+    leaves_of(begin + chunk.begin, begin + chunk.end, parts + chunk.begin / leaf_size);
   };
   parallel_for(control, {.count = size, .grain = leaf_size, .cost = cost}, body);
   for (std::size_t distance = 1; distance < leaves; distance *= 2) {
@@ -70,7 +72,7 @@ Part reduce_leaves(Control& control, double cost, std::uint64_t begin, std::uint
 
 template <class Part, class F>
 Part reduce(Control& control, double cost, std::uint64_t count, const F& leaf) {
-  return reduce_leaves(control, cost, 0, count, Leaf<Part>(leaf));
+  return reduce_leaves(control, cost, 0, count, Leaves<Part>(leaf));
 }
 
 // The same over the elements of an array, read as Ts: leaf(elements, how many, index of the first).
@@ -81,12 +83,13 @@ Part reduce_array(Control& control, double cost, const View& a, Order order, con
     return leaf(static_cast<const T*>(a.data), a.size, 0);
   }
   const Input input(a, dtype_of<T>, order);
-  return reduce<Part>(control, cost, a.size, [&](std::uint64_t begin, std::uint64_t end) -> Part {
-    alignas(64) T room[leaf_size];
-    const auto first = static_cast<std::size_t>(begin);
-    const auto count = static_cast<std::size_t>(end - begin);
-    return leaf(static_cast<const T*>(input.read(first, count, room)), count, first);
-  });
+  return reduce<Part>(control, cost, a.size,
+                      [&](std::uint64_t begin, std::uint64_t end) __attribute__((always_inline)) -> Part {
+                        alignas(64) T room[leaf_size];
+                        const auto first = static_cast<std::size_t>(begin);
+                        const auto count = static_cast<std::size_t>(end - begin);
+                        return leaf(input.read(first, count, room), count, first);
+                      });
 }
 
 // Over two arrays of one size, element by element in row-major order: leaf(elements, elements, how many).
@@ -94,14 +97,14 @@ template <class Part, class T, class F>
 Part reduce_arrays(Control& control, double cost, const View& a, const View& b, const F& leaf) {
   const Input left(a, dtype_of<T>, Order::c);
   const Input right(b, dtype_of<T>, Order::c);
-  return reduce<Part>(control, cost, a.size, [&](std::uint64_t begin, std::uint64_t end) -> Part {
-    alignas(64) T left_room[leaf_size];
-    alignas(64) T right_room[leaf_size];
-    const auto first = static_cast<std::size_t>(begin);
-    const auto count = static_cast<std::size_t>(end - begin);
-    return leaf(static_cast<const T*>(left.read(first, count, left_room)),
-                static_cast<const T*>(right.read(first, count, right_room)), count);
-  });
+  return reduce<Part>(control, cost, a.size,
+                      [&](std::uint64_t begin, std::uint64_t end) __attribute__((always_inline)) -> Part {
+                        alignas(64) T left_room[leaf_size];
+                        alignas(64) T right_room[leaf_size];
+                        const auto first = static_cast<std::size_t>(begin);
+                        const auto count = static_cast<std::size_t>(end - begin);
+                        return leaf(left.read(first, count, left_room), right.read(first, count, right_room), count);
+                      });
 }
 
 }  // namespace core

@@ -94,7 +94,7 @@ std::size_t index_of(const View& a, bool least, Control& control) {
     const auto value = static_cast<T>(best.value);
     const std::size_t count = std::min(leaf_size, a.size - best.leaf);
     alignas(64) T room[leaf_size];
-    const auto* x = static_cast<const T*>(Input(a, dtype_of<T>, Order::c).read(best.leaf, count, room));
+    const auto* x = Input(a, dtype_of<T>, Order::c).read(best.leaf, count, room);
     const auto is_nan = [](T y) { return y != y; };  // NOLINT(misc-redundant-expression)
     std::size_t i = 0;
     while (i + 1 < count && !(x[i] == value || (is_nan(x[i]) && is_nan(value)))) ++i;
@@ -141,8 +141,11 @@ struct Moments {
 template <class T>
 double mean_of_16(const T* x) noexcept {
   double sums[8];
+#pragma GCC unroll 8
   for (std::size_t k = 0; k < 8; ++k) sums[k] = static_cast<double>(x[k]) + static_cast<double>(x[k + 8]);
+#pragma GCC unroll 4
   for (std::size_t half = 4; half > 0; half /= 2) {
+#pragma GCC unroll 4
     for (std::size_t k = 0; k < half; ++k) sums[k] += sums[k + half];
   }
   return sums[0] / 16;

@@ -57,8 +57,7 @@ void scan_floats(const View& a, const View& out, Control& control) {
     alignas(64) T room[leaf_size];
     for (std::size_t i = chunk.begin; i < chunk.end; i += leaf_size) {
       const std::size_t n = std::min(leaf_size, chunk.end - i);
-      add_up(static_cast<const T*>(input.read(i, n, room)), n, &before[i / segment],
-             [](std::size_t, std::size_t, double) {});
+      add_up(input.read(i, n, room), n, &before[i / segment], [](std::size_t, std::size_t, double) {});
     }
   };
   if (segments > 1) {
@@ -79,7 +78,7 @@ void scan_floats(const View& a, const View& out, Control& control) {
       double unused[together];
       const double* const base = &before[i / segment];
       T* const y = sink.room(i, out_room);
-      add_up(static_cast<const T*>(input.read(i, n, room)), n, unused,
+      add_up(input.read(i, n, room), n, unused,
              [&](std::size_t k, std::size_t s, double running) { y[k] = static_cast<T>(base[s] + running); });
       sink.commit(i, n, y);
     }
@@ -107,7 +106,7 @@ void scan_integers(const View& a, const View& out, Control& control) {
     alignas(64) T room[leaf_size];
     for (std::size_t i = chunk.begin; i < chunk.end; i += leaf_size) {
       const std::size_t n = std::min(leaf_size, chunk.end - i);
-      const auto* x = static_cast<const T*>(input.read(i, n, room));
+      const auto* x = input.read(i, n, room);
       Int128 sum = 0;
       Int128 least = 0;
       Int128 greatest = 0;
@@ -140,7 +139,7 @@ void scan_integers(const View& a, const View& out, Control& control) {
     alignas(64) T out_room[leaf_size];
     for (std::size_t i = chunk.begin; i < chunk.end; i += leaf_size) {
       const std::size_t n = std::min(leaf_size, chunk.end - i);
-      const auto* x = static_cast<const T*>(input.read(i, n, room));
+      const auto* x = input.read(i, n, room);
       T* const y = sink.room(i, out_room);
       auto running = static_cast<std::uint64_t>(spans[i / leaf_size].sum);
       for (std::size_t k = 0; k < n; ++k) {

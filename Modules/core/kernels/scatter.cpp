@@ -92,7 +92,7 @@ void count(const View& x, std::span<std::int64_t> counts, std::size_t table_size
     alignas(64) T room[run];
     for (std::size_t i = chunk.begin; i < chunk.end; i += run) {
       const std::size_t n = std::min(run, chunk.end - i);
-      each(static_cast<const T*>(input.read(i, n, room)), n, tables[chunk.participant]);
+      each(input.read(i, n, room), n, tables[chunk.participant]);
     }
   };
   parallel_for(control, range, body);
@@ -145,7 +145,7 @@ void histogram(const View& a, std::span<const double> edges, bool uniform, std::
     std::int64_t* const table = tables[chunk.participant];
     for (std::size_t i = chunk.begin; i < chunk.end; i += leaf_size) {
       const std::size_t n = std::min(leaf_size, chunk.end - i);
-      const auto* const x = static_cast<const double*>(input.read(i, n, room));
+      const auto* const x = input.read(i, n, room);
       if (uniform) {
         find(x, n, low, high, per_bin, doubt, found);
       } else {
