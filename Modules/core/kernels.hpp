@@ -90,7 +90,7 @@ double do_math(std::int64_t start, std::int64_t num, Control& control);
 // Estimates: what one element or term costs one thread, in nanoseconds.
 double cost_of(Map operation, DType loop) noexcept;
 double cost_of_reading(const View& a) noexcept;
-inline constexpr double cost_of_series = 0.2;
+double cost_of_series() noexcept;
 inline constexpr double cost_of_cumsum = 1;
 
 }  // namespace core

@@ -19,7 +19,7 @@ class SumOfSquares final : public Call {
             integer_from(arguments.function(), arguments.name(0), arguments[0], 0, int64_max))) {}
   void run(core::Control& control) override { result_ = core::sum_of_squares(n_, control); }
   Ref result() const override { return to_python(result_); }
-  double cost() const noexcept override { return core::cost_of_series * static_cast<double>(n_); }
+  double cost() const noexcept override { return core::cost_of_series() * static_cast<double>(n_); }
 
  private:
   std::uint64_t n_;
@@ -34,7 +34,7 @@ class Pi final : public Call {
             integer_from(arguments.function(), arguments.name(0), arguments[0], 1, int64_max))) {}
   void run(core::Control& control) override { result_ = core::pi(n_, control); }
   Ref result() const override { return own(PyFloat_FromDouble(result_)); }
-  double cost() const noexcept override { return core::cost_of_series * static_cast<double>(n_); }
+  double cost() const noexcept override { return core::cost_of_series() * static_cast<double>(n_); }
 
  private:
   std::uint64_t n_;
@@ -48,7 +48,7 @@ class DoMath final : public Call {
   void run(core::Control& control) override { result_ = core::do_math(start_, num_, control); }
   Ref result() const override { return own(PyFloat_FromDouble(result_)); }
   double cost() const noexcept override {
-    return core::cost_of_series * (static_cast<double>(num_) - static_cast<double>(start_));
+    return core::cost_of_series() * (static_cast<double>(num_) - static_cast<double>(start_));
   }
 
  private:

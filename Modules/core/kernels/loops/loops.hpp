@@ -853,7 +853,7 @@ constinit const Tables THREADMODULE_TABLES(THREADMODULE_TIER) = {
     &THREADMODULE_INTEGERS_OF(THREADMODULE_INTEGERS),
     {loops_of<float>(), loops_of<double>()},
     {squares_loops_of<float>(), squares_loops_of<double>()},
-    {pi, distances, squares},
+    {pi, distances, squares, 6.4 / THREADMODULE_VECTOR},
     find_bins,
     stream,
     finish_stream,

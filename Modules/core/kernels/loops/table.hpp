@@ -88,6 +88,7 @@ struct SeriesLoops {
   double (*pi)(double first, double step, std::size_t n);
   double (*distances)(double first, std::size_t n);  // sqrt(x * x) for x = first, first + 1, ...
   UInt128 (*squares)(std::uint64_t begin, std::uint64_t end);
+  double cost;  // of a term, roughly, in nanoseconds
 };
 
 using IntegerLoops = std::tuple<Loops<std::int8_t>, Loops<std::int16_t>, Loops<std::int32_t>, Loops<std::int64_t>,
