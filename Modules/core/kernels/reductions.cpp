@@ -111,11 +111,22 @@ decltype(auto) with_float_type(DType dtype, F&& f) {
 }
 
 template <class T>
-double sum_of_squares(const View& a, double factor, Control& control) {
+double sum_of_squares(const View& a, Control& control) {
   const auto loop = std::get<SquaresLoops<T>>(tables().of_squares).sum;
   return reduce_array<double, T>(
       control, cost_of_reading(a), a, Order::any,
-      [=, far = is_far(a)](const T* x, std::size_t n, std::size_t) { return loop(x, factor, n, far); });
+      [=, far = is_far(a)](const T* x, std::size_t n, std::size_t) { return loop(x, n, far); });
+}
+
+// Apart from the other, in which two multiplications more made norm() of 256 MB take 1.07 times as long.
+double sum_of_scaled_squares(const View& a, double factor, Control& control) {
+  const auto loop = std::get<SquaresLoops<double>>(tables().of_squares).sum;
+  return reduce_array<double, double>(control, cost_of_reading(a), a, Order::any,
+                                      [=, far = is_far(a)](const double* x, std::size_t n, std::size_t) {
+                                        alignas(64) double scaled[leaf_size];
+                                        for (std::size_t i = 0; i < n; ++i) scaled[i] = x[i] * factor;
+                                        return loop(scaled, n, far);
+                                      });
 }
 
 // Of a leaf: how many, their mean, and the sum of the squares of the differences from it. The mean is in two parts, of
@@ -234,7 +245,7 @@ double norm(const View& a, Control& control) {
   if (a.size == 0) return 0;
   return with_float_type(a.dtype, [&](auto zero) {
     using T = decltype(zero);
-    const double squares = sum_of_squares<T>(a, 1, control);
+    const double squares = sum_of_squares<T>(a, control);
     // Squares of less than 2^-960 have lost bits, infinite ones all: once more, scaled by a power of two.
     if (std::isnan(squares)) return canonical(squares);
     if (squares >= 0x1p-960 && std::isfinite(squares)) return std::sqrt(squares);
@@ -242,7 +253,7 @@ double norm(const View& a, Control& control) {
     const double most = std::max(std::fabs(to_double(maximum(a, control))), std::fabs(to_double(minimum(a, control))));
     if (most == 0 || std::isinf(most)) return most;
     const int exponent = std::max(std::ilogb(most), -1000);  // the factor must be a double too
-    return std::ldexp(std::sqrt(sum_of_squares<T>(a, std::ldexp(1.0, -exponent), control)), exponent);
+    return std::ldexp(std::sqrt(sum_of_scaled_squares(a, std::ldexp(1.0, -exponent), control)), exponent);
   });
 }
 

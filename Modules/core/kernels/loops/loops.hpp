@@ -246,15 +246,14 @@ struct Products {
 template <class T>
 struct Squares {
   const T* a;
-  double factor;
-  Terms<1> of(Vector<double> x) const noexcept { return {(x * factor) * (x * factor)}; }
+  Terms<1> of(Vector<double> x) const noexcept { return {x * x}; }
   Terms<1> vector(std::size_t i) const noexcept { return of(load_doubles(a + i)); }
   Terms<1> first(std::size_t i, std::size_t count) const noexcept { return of(load_doubles(a + i, count)); }
 };
 
 template <class T>
-double sum_of_squares(const T* a, double factor, std::size_t n, bool far) noexcept {
-  return sum_of(n, Squares<T>{a, factor}, far);
+double sum_of_squares(const T* a, std::size_t n, bool far) noexcept {
+  return sum_of(n, Squares<T>{a}, far);
 }
 
 template <class T>

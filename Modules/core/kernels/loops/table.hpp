@@ -79,7 +79,7 @@ struct Deviations {
 
 template <class T>
 struct SquaresLoops {
-  double (*sum)(const T* a, double factor, std::size_t n, bool far);  // of (a[i] * factor)^2
+  double (*sum)(const T* a, std::size_t n, bool far);  // of a[i]^2
   Deviations (*deviations)(const T* a, double from, std::size_t n);
 };
 
