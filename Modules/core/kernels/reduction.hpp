@@ -39,13 +39,6 @@ class Leaves {
 template <class Part>
 Part reduce_leaves(Control& control, double cost, std::uint64_t begin, std::uint64_t count,
                    const Leaves<Part>& leaves_of) {
-  if (count <= leaf_size) {
-    Part part;
-    leaves_of(begin, begin + count, &part);
-    if (control.has_progress()) control.finish(static_cast<std::size_t>(count));
-    if (control.stopped()) throw Stopped();
-    return part;
-  }
   // Bounds the parts that are held at a time: pi(10**13) needs no gigabytes. Cut in the middle, between two blocks.
   constexpr std::uint64_t block = std::uint64_t{leaf_size} << 16;
   if (count > block) {
