@@ -149,6 +149,7 @@ struct Moments {
   }
 };
 
+// Unrolled, to stay in registers: nothing can be added up before it is known.
 template <class T>
 double mean_of_16(const T* x) noexcept {
   double sums[8];
@@ -172,7 +173,8 @@ Moments moments_of(const T* x, std::size_t n) noexcept {
   const auto loop = std::get<SquaresLoops<T>>(tables().of_squares).deviations;
   const auto count = static_cast<double>(n);
   const auto mean = [&] { return loops<T>().sum(x, n, false) / count; };
-  // While this leaf is read, what the next one begins with shall come: nothing can be added up before it is there.
+  // While this leaf is read, what the next one begins with shall come: nothing can be added up before it is there. (If
+  // nothing follows it does no harm: a prefetch never faults.)
   for (std::size_t i = 0; i < 16; i += 64 / sizeof(T)) __builtin_prefetch(x + n + i);
   double from = n < 16 ? mean() : mean_of_16(x);
   Deviations d = loop(x, from, n);

@@ -91,10 +91,12 @@ template <class T>
 //
 // A leaf that is `far` is added up as two streams: the lanes 0 to 15 have its first half, 16 to 31 its second. A CPU
 // that fetches in advance only to the end of a page reads them side by side: while it finds its way into the next page
-// of one, the other goes on. (With four streams reductions of 256 MB were 1.1 to 1.25 times as fast on a CPU with AVX2,
-// with eight slower than with one.) One with AVX-512 was 0.76 to 0.99 times as fast so, and reads one after the other:
-// as fast as without streams if a stream has two vectors, while with one, one thread reads memory 0.9 times as fast.
-// From level 2 there is nothing to gain.
+// of one, the other goes on. From level 2 there is nothing to gain.
+//
+// Measured with the 256 MB of benchmarks/kernels.py. On a CPU with AVX2, four streams (two were not tried there) made
+// reductions 1.1 to 1.25 times as fast, eight slower. On one with AVX-512, four side by side made them 0.76 to 0.99
+// times as fast; so there the streams are read one after the other. Two then cost nothing; four, of one vector each,
+// made one thread 0.9 times as fast.
 
 constexpr std::size_t lanes = 32;
 constexpr std::size_t steps_at_once = 32;
@@ -145,7 +147,8 @@ struct Sums {
 
 // Of whole steps from i to at most `end`, in blocks; the vector k of a step begins at i + place(k). One loop for near
 // and far and for the last block too: the CPU foresees the addresses of an instruction, so a second loop that takes
-// turns with the first made data in the level-2 cache 1.4 times as slow to add up.
+// turns with the first made data in the level-2 cache 1.4 times as slow to add up. (Where streams are read one after
+// the other there is a second one, but only for whole leaves that are far: within a call they do not take turns.)
 template <std::size_t number, std::size_t vectors, class Term, class Place>
 [[gnu::always_inline]] inline Lanes<number * vectors> add_up(const Term term, std::size_t i, std::size_t end,
                                                              std::size_t step, const Place place) noexcept {
@@ -366,7 +369,7 @@ T extreme(const T* a, std::size_t n, bool far) noexcept {
       sums[k] = V{};
     }
     static_assert(leaf_size / vectors % width<T> == 0);
-    const bool split = side_by_side && std::is_floating_point_v<T> && far && n == leaf_size;  // as in a sum
+    const bool split = side_by_side && std::is_floating_point_v<T> && far && n == leaf_size;  // 4 streams
     const std::size_t end = split ? n / vectors : n;                                          // of a stream
     const std::size_t apart = split ? end : width<T>;
     const std::size_t step = split ? width<T> : vectors * width<T>;

@@ -88,7 +88,7 @@ struct SeriesLoops {
   double (*pi)(double first, double step, std::size_t n);
   double (*distances)(double first, std::size_t n);  // sqrt(x * x) for x = first, first + 1, ...
   UInt128 (*squares)(std::uint64_t begin, std::uint64_t end);
-  double cost;  // of a term, roughly, in nanoseconds
+  double cost;  // of a term, roughly, in nanoseconds: pi took 0.12 with AVX-512, 0.24 with AVX2, 0.49 with SSE2
 };
 
 using IntegerLoops = std::tuple<Loops<std::int8_t>, Loops<std::int16_t>, Loops<std::int32_t>, Loops<std::int64_t>,
