@@ -15,7 +15,7 @@
 
 namespace core {
 
-// The parts of the leaves of [begin, end), of which there is at least one.
+// The parts of the leaves of `count` > 0 indices from `begin` on.
 template <class Part>
 class Leaves {
  public:
@@ -25,21 +25,33 @@ class Leaves {
   // took 1 to 5 % longer (benchmarks/kernels.py, "sum of 20,000").
   template <class F>
   explicit Leaves(const F& f) noexcept
-      : context_(&f), call_([](const void* context, std::uint64_t begin, std::uint64_t end, Part* parts) {
+      : context_(&f), call_([](const void* context, std::uint64_t begin, std::uint64_t count, Part* parts) {
           const F& leaf = *static_cast<const F*>(context);
-          for (; begin < end; begin += leaf_size) *parts++ = leaf(begin, std::min(begin + leaf_size, end));
+          do {
+            const std::uint64_t size = count < leaf_size ? count : leaf_size;
+            *parts++ = leaf(begin, begin + size);
+            begin += size;
+            count -= size;
+          } while (count > 0);
         }) {}
-  void operator()(std::uint64_t begin, std::uint64_t end, Part* parts) const { call_(context_, begin, end, parts); }
+  void operator()(std::uint64_t begin, std::uint64_t count, Part* parts) const { call_(context_, begin, count, parts); }
 
  private:
   const void* context_;
-  void (*call_)(const void* context, std::uint64_t begin, std::uint64_t end, Part* parts);
+  void (*call_)(const void* context, std::uint64_t begin, std::uint64_t count, Part* parts);
 };
 
 // The parts of all leaves of [begin, begin + count), combined with +=. cost: nanoseconds per index.
 template <class Part>
 Part reduce_leaves(Control& control, double cost, std::uint64_t begin, std::uint64_t count,
                    const Leaves<Part>& leaves_of) {
+  if (count <= leaf_size) {  // where a nanosecond counts
+    Part part;
+    leaves_of(begin, count, &part);
+    if (control.has_progress()) control.finish(static_cast<std::size_t>(count));
+    if (control.stopped()) throw Stopped();
+    return part;
+  }
   // Bounds the parts that are held at a time: pi(10**13) needs no gigabytes. Cut in the middle, between two blocks.
   constexpr std::uint64_t block = std::uint64_t{leaf_size} << 16;
   if (count > block) {
@@ -55,7 +67,7 @@ Part reduce_leaves(Control& control, double cost, std::uint64_t begin, std::uint
   std::vector<Part> on_heap(leaves > few ? leaves : 0);
   Part* const parts = leaves > few ? on_heap.data() : on_stack;
   auto body = [&](const Chunk& chunk) {
-    leaves_of(begin + chunk.begin, begin + chunk.end, parts + chunk.begin / leaf_size);
+    leaves_of(begin + chunk.begin, chunk.end - chunk.begin, parts + chunk.begin / leaf_size);
   };
   parallel_for(control, {.count = size, .grain = leaf_size, .cost = cost}, body);
   for (std::size_t distance = 1; distance < leaves; distance *= 2) {
